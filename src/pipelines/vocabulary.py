@@ -1,0 +1,67 @@
+"""The code words: reasons, verdicts, places, voters. One meaning each, used by every layer."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a message, row or record is not in gold. One vocabulary for all layers."""
+
+    # Bronze: the message is no ticket.
+    VALUE_MISSING = "value_missing"
+    NOT_UTF8 = "not_utf8"
+    NOT_JSON = "not_json"
+    NOT_AN_OBJECT = "not_an_object"
+    FIELD_MISSING = "field_missing"
+    FIELD_INVALID = "field_invalid"
+    TEXT_EMPTY = "text_empty"
+    # Bronze: the row of a labelled file is no vote.
+    COLUMNS_MISSING = "columns_missing"
+    ROW_MALFORMED = "row_malformed"
+    LABEL_EMPTY = "label_empty"
+    LABEL_UNKNOWN = "label_unknown"
+    # Silver: the record is withheld from labelling.
+    OVER_DAILY_LIMIT = "over_daily_limit"
+    TEXT_TOO_LONG = "text_too_long"
+    REDACTION_FAILED = "redaction_failed"
+    # Gate: the votes do not carry a label into gold.
+    CONFIDENCE_MISSING = "confidence_missing"
+    CONFIDENCE_BELOW_THRESHOLD = "confidence_below_threshold"
+    LABELS_DISAGREE = "labels_disagree"
+    INTENT_UNKNOWN = "intent_unknown"
+    # Gate: the record is in gold and a person is asked to look at it all the same.
+    AUDIT_SAMPLE = "audit_sample"
+
+
+class Verdict(StrEnum):
+    """What the gate made of a record."""
+
+    ACCEPTED = "accepted"
+    LOW_CONFIDENCE = "low_confidence"
+    DISAGREEMENT = "disagreement"
+    UNKNOWN_INTENT = "unknown_intent"
+    TOO_LONG = "too_long"
+    FAILED = "failed"
+    SHED = "shed"
+    DISCARDED = "discarded"
+
+
+class Place(StrEnum):
+    """Where a record is: always exactly one of these (`pending` = no decision yet)."""
+
+    GOLD = "gold"
+    QUARANTINE = "quarantine"
+    SHED = "shed"
+    DISCARDED = "discarded"
+    PENDING = "pending"
+
+
+class Voter(StrEnum):
+    """Who casts votes."""
+
+    HUMAN = "human"
+    MEMORY = "memory"
+    SLM = "slm"
+
+
+UNKNOWN_LABEL = "unknown"
+"""The label a voter gives to a text that is none of the known intents."""
