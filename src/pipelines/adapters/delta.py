@@ -1,0 +1,141 @@
+"""Delta tables: where they stand, how they are made, and the three ways they are written.
+
+Appends carry a transaction id (`txnAppId`, `txnVersion`), so that a repeated micro-batch writes nothing twice; moves
+are a MERGE that only deletes. No commit mixes inserts and deletes.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from delta.tables import DeltaTable
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from pipelines.contracts import TABLES, Table
+from pipelines.errors import WorkspaceError
+
+
+@dataclass(frozen=True)
+class TableStore:
+    """Where tables stand: a catalog, or a folder URI with one folder per schema."""
+
+    catalog: str
+    root_uri: str
+    schema_prefix: str
+
+    def name(self, table: Table) -> str:
+        """Name of the table in SQL."""
+        schema = f"{self.schema_prefix}{table.schema}"
+        return f"{self.catalog}.{schema}.{table.name}" if self.catalog else f"delta.`{self.path(table)}`"
+
+    def path(self, table: Table) -> str:
+        """Folder of a table that stands by path."""
+        return f"{self.root_uri}/{self.schema_prefix}{table.schema}/{table.name}"
+
+
+@dataclass(frozen=True)
+class BatchWrite:
+    """One micro-batch of one query: what makes its writes idempotent and traceable."""
+
+    query: str
+    epoch: int
+    batch_id: int
+
+    @property
+    def query_epoch(self) -> str:
+        """What stands in the column query_epoch."""
+        return f"{self.query}/{self.epoch}"
+
+
+def ensure_tables(spark: SparkSession, store: TableStore, tables: tuple[Table, ...] = TABLES) -> None:
+    """Create what is missing; a commit costs most of a second, so several are made at a time."""
+    if store.catalog:
+        for schema in sorted({f"{store.catalog}.{store.schema_prefix}{table.schema}" for table in tables}):
+            spark.sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    missing = [table for table in tables if not table_exists(spark, store, table)]
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        list(pool.map(lambda table: create_table(spark, store, table), missing))
+
+
+def table_exists(spark: SparkSession, store: TableStore, table: Table) -> bool:
+    """Tell whether a table stands, and refuse one whose columns are not the declared ones.
+
+    Raises:
+        WorkspaceError: when the stored table was made by another version of the contract.
+    """
+    try:
+        stored = spark.read.table(store.name(table)).columns
+    except AnalysisException:
+        return False
+    if stored != table.column_names:
+        raise WorkspaceError(
+            f"Table {table.full_name} has not the columns of contract version {table.version}: it was made by another "
+            "version of the product. Install that version, or start a new workspace and ingest again."
+        )
+    return True
+
+
+def create_table(spark: SparkSession, store: TableStore, table: Table) -> None:
+    """Create one table with its comments, and with statistics on key columns only: min and max of a text are text."""
+    builder = DeltaTable.createIfNotExists(spark).addColumns(table.columns).comment(table.comment)
+    located = builder.tableName(store.name(table)) if store.catalog else builder.location(store.path(table))
+    located.property("delta.dataSkippingStatsColumns", ",".join(statistics_columns(table))).property(
+        "lakehouse.contractVersion", str(table.version)
+    ).execute()
+
+
+def statistics_columns(table: Table) -> list[str]:
+    """Columns whose minimum and maximum may stand in `_delta_log`: keys (hashes and numbers) and the write trace."""
+    personal = {"path"}
+    names = [*table.key, "query_epoch", "batch_id"]
+    return [name for name in names if name not in personal]
+
+
+def read_table(spark: SparkSession, store: TableStore, table: Table) -> DataFrame:
+    """Read a table's declared columns."""
+    return spark.read.table(store.name(table)).select(*table.column_names)
+
+
+def read_batch(spark: SparkSession, store: TableStore, table: Table, write: BatchWrite) -> DataFrame:
+    """Read back what one micro-batch has committed: the only thing later writes may depend on."""
+    ours = (F.col("query_epoch") == write.query_epoch) & (F.col("batch_id") == write.batch_id)
+    return read_table(spark, store, table).where(ours)
+
+
+def append_once(frame: DataFrame, store: TableStore, table: Table, write: BatchWrite) -> None:
+    """Append the rows of a micro-batch in one transaction; a repetition of the batch changes nothing.
+
+    After `--new-epoch` batch numbers start again, so rows are also compared by key with what earlier epochs wrote.
+    """
+    rows = frame.select(*table.payload_names)
+    if write.epoch > 1:
+        written = read_table(frame.sparkSession, store, table).where(F.col("query_epoch") != write.query_epoch)
+        rows = rows.join(written.select(*table.key), on=list(table.key), how="left_anti").select(*table.payload_names)
+    traced = rows.withColumns({"query_epoch": F.lit(write.query_epoch), "batch_id": F.lit(write.batch_id)})
+    writer = (
+        traced.write.format("delta")
+        .mode("append")
+        .option("txnAppId", f"{write.query_epoch}/{table.full_name}")
+        .option("txnVersion", write.batch_id)
+    )
+    if store.catalog:
+        writer.saveAsTable(store.name(table))
+    else:
+        writer.save(store.path(table))
+
+
+def remove_superseded(decided: DataFrame, store: TableStore, table: Table) -> None:
+    """Delete the rows of a place whose record has a newer decision: the second half of a move."""
+    spark = decided.sparkSession
+    target = (
+        DeltaTable.forName(spark, store.name(table)) if store.catalog else DeltaTable.forPath(spark, store.path(table))
+    )
+    newer = "place.record_id = decided.record_id AND place.decision_no < decided.decision_no"
+    target.alias("place").merge(decided.alias("decided"), newer).whenMatchedDelete().execute()
+
+
+def table_version(spark: SparkSession, store: TableStore, table: Table) -> int:
+    """Version of the table's newest commit."""
+    row = spark.sql(f"DESCRIBE HISTORY {store.name(table)} LIMIT 1").first()
+    return int(row["version"]) if row else -1

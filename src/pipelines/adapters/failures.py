@@ -1,0 +1,44 @@
+"""What stands behind a failure of Spark: a Java trace turned into one named error with a next step."""
+
+import re
+
+from pipelines import errors
+from pipelines.errors import PipelineError, ServiceUnavailableError, StorageError
+
+DETAILS = "Details stand in the workspace's logs/spark.log. Nothing is lost: run the same command again."
+
+CAUSES: tuple[tuple[str, type[PipelineError], str], ...] = (
+    (r"No space left on device|Disk quota exceeded", StorageError, "the disk is full. Free some space, then run again"),
+    (r"AccessDeniedException|Permission denied", StorageError, "a folder may not be written. Mend its permissions"),
+    (
+        r"UnknownTopicOrPartition|Timed out waiting for a node|TimeoutException|Failed to (get|create) .*metadata"
+        r"|TopicAuthorization|SaslAuthentication",
+        ServiceUnavailableError,
+        "Kafka does not answer, or not for this topic. Check kafka.bootstrap_servers and kafka.topic: lakehouse doctor",
+    ),
+    (
+        r"may have been aged out|data loss|offset was changed from",
+        PipelineError,
+        "Kafka has dropped messages that were not read yet (retention, or a recreated topic). Read on with what is left: "
+        "run again with --new-epoch",
+    ),
+    (r"OutOfMemoryError|Java heap space", PipelineError, "memory ran out. Lower kafka.max_messages_per_batch or raise "
+     "spark.driver_memory"),
+    (r"Python worker exited unexpectedly", PipelineError, "a Python worker was ended, most often for lack of memory. "
+     "Lower spark.master to local[1,4], or give the machine more"),
+)  # fmt: skip
+
+
+def explain_failure(stage: str, failure: Exception) -> PipelineError:
+    """Find the named error inside a query's failure; otherwise match the causes known to happen."""
+    text = str(failure)
+    named = re.findall(r"pipelines\.errors\.(\w+): ([^\n]+)", text)
+    if named:
+        kind = getattr(errors, named[-1][0], PipelineError)
+        return kind(named[-1][1]) if issubclass(kind, PipelineError) else PipelineError(named[-1][1])
+    for pattern, kind, advice in CAUSES:
+        if re.search(pattern, text):
+            return kind(f"Stage {stage} stopped: {advice}. {DETAILS}")
+    exceptions = re.findall(r"\b(\w+(?:Error|Exception))\b", text)
+    found = exceptions[-1] if exceptions else type(failure).__name__
+    return PipelineError(f"Stage {stage} stopped with {found}. {DETAILS}")

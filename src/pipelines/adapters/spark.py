@@ -1,0 +1,119 @@
+"""The Spark session: the cluster's own on Databricks, one built from the pinned jars elsewhere."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+
+from pipelines.adapters.jars import resolve_jars
+from pipelines.adapters.java import java_environment
+from pipelines.settings import SparkSettings
+
+LOG4J = """rootLogger.level = warn
+rootLogger.appenderRef.file.ref = file
+appender.file.type = RollingFile
+appender.file.name = file
+appender.file.fileName = {log}
+appender.file.filePattern = {log}.%i
+appender.file.layout.type = PatternLayout
+appender.file.layout.pattern = %d{{ISO8601}} %p %c{{1}}: %m%n%ex
+appender.file.policies.type = Policies
+appender.file.policies.size.type = SizeBasedTriggeringPolicy
+appender.file.policies.size.size = 20MB
+appender.file.strategy.type = DefaultRolloverStrategy
+appender.file.strategy.max = 3
+"""
+
+
+def open_session(settings: SparkSettings, scratch: Path, logs: Path, progress: Callable[[str], None]) -> SparkSession:
+    """Open the session.
+
+    Args:
+        settings: cores and memory of the local session; a cluster's own settings rule there.
+        scratch: where Spark may put its warehouse folder.
+        logs: folder of `spark.log`; neither Spark nor its workers write to the terminal.
+        progress: told what is happening when jars have to be fetched.
+    """
+    if "DATABRICKS_RUNTIME_VERSION" in os.environ:
+        return SparkSession.builder.getOrCreate()
+    jars = resolve_jars("spark", progress)
+    logs.mkdir(parents=True, exist_ok=True)
+    log4j = logs / "log4j2.properties"
+    log4j.write_text(LOG4J.format(log=logs / "spark.log"), encoding="utf-8")
+    os.environ.update(java_environment())
+    # Without these the workers are whatever python3 is first on PATH, without our packages.
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    builder = SparkSession.Builder().master(settings.master).appName("intent-lakehouse")
+    for key, value in local_configuration(settings, jars, scratch, log4j).items():
+        builder = builder.config(key, value)
+    with stderr_to(logs / "spark.log"):
+        return builder.getOrCreate()
+
+
+def local_configuration(settings: SparkSettings, jars: list[Path], scratch: Path, log4j: Path) -> dict[str, str]:
+    """Say how a local session differs from Spark's defaults, and why."""
+    cores = settings.master.removeprefix("local[").partition(",")[0].rstrip("]")
+    return {
+        "spark.jars": ",".join(map(str, jars)),
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.warehouse.dir": str(scratch / "warehouse"),
+        "spark.driver.memory": settings.driver_memory,
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{log4j} -Dderby.system.home={scratch}",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        # Loopback only: no other machine may talk to the driver.
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        # The default of 200 means 200 tiny tasks per shuffle.
+        "spark.sql.shuffle.partitions": cores if cores.isdigit() else str(os.cpu_count() or 2),
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "2000",
+        "spark.sql.session.timeZone": "UTC",
+        # The default of 50 doubles the time of each small commit.
+        "spark.databricks.delta.snapshotPartitions": "1",
+        # Four streams share two cores: a model's long batch must not starve bronze.
+        "spark.scheduler.mode": "FAIR",
+        # Idle Python workers keep their loaded models this long.
+        "spark.python.worker.reuse": "true",
+        "spark.sql.streaming.metricsEnabled": "false",
+        # Text written to disk by shuffles and spills is encrypted; the key lives as long as the session.
+        "spark.io.encryption.enabled": "true",
+        # A worker with one thread each: n workers with n threads each would fight for the cores.
+        "spark.executorEnv.OMP_NUM_THREADS": "1",
+    }
+
+
+@contextmanager
+def stderr_to(path: Path) -> Iterator[None]:
+    """Give processes started inside this block a file as stderr: the JVM and its workers inherit it for good."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with path.open("ab") as file:
+        os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
+@contextmanager
+def held(frame: DataFrame) -> Iterator[DataFrame]:
+    """Keep a frame's rows while a block uses them more than once, where the platform can (serverless cannot).
+
+    For speed only: nothing may depend on the second reading being equal to the first.
+    """
+    try:
+        kept = frame.persist()
+    except PySparkException:
+        yield frame
+        return
+    try:
+        yield kept
+    finally:
+        kept.unpersist()

@@ -1,0 +1,88 @@
+"""The command line: one vocabulary, one error boundary, exit codes that mean something.
+
+0 done; 1 stopped; 2 or 64 wrong call; 65 wrong content of a file; 69 a service or package is missing; 70 checkpoint and
+table disagree; 74 cannot write; 78 wrong settings or workspace; 3 the ledger does not add up; 4 an export does not verify.
+"""
+
+import errno
+import logging
+import os
+import traceback
+import warnings
+from pathlib import Path
+
+import click
+import typer
+from typer.main import get_command
+
+from pipelines.cli import demo, exports, flow, looking, project, upkeep
+from pipelines.cli.screens import err
+from pipelines.errors import PipelineError, StorageError
+
+app = typer.Typer(
+    name="lakehouse",
+    help="Support tickets in; governed, PII-free, de-duplicated, intent-labelled training data out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command()(demo.demo)
+app.command("init")(project.init)
+app.command()(project.ingest)
+app.command()(flow.run)
+app.command()(exports.validate)
+app.command()(exports.export)
+app.command()(exports.verify)
+app.command()(exports.evaluate)
+app.command()(looking.status)
+app.command()(looking.sql)
+app.command()(upkeep.setup)
+app.command()(upkeep.doctor)
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and give its exit code; a user's error is one sentence, never a trace."""
+    warnings.filterwarnings("ignore")
+    logging.getLogger().setLevel(logging.ERROR)
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    try:
+        return int(get_command(app).main(args=arguments, prog_name="lakehouse", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        err.print("Stopped. Nothing is lost: the same command goes on where this one ended.")
+        return 130
+    except PipelineError as error:
+        return complain(error)
+    except OSError as error:
+        return complain(storage_error(error))
+    except Exception as error:
+        return complain(unexpected(error))
+
+
+def complain(error: PipelineError) -> int:
+    """Print an error as one sentence."""
+    err.print("[bold red]Error:[/] ", end="")
+    err.print(str(error), markup=False)
+    return error.exit_code
+
+
+def storage_error(error: OSError) -> PipelineError:
+    """Say what to do when the operating system refuses a file."""
+    where = f" {error.filename}" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageError(f"The disk is full; could not write{where}. Free some space, then run the command again.")
+    return StorageError(f"Cannot use{where}: {os.strerror(error.errno or 0)}. Check the path and its permissions.")
+
+
+def unexpected(error: Exception) -> PipelineError:
+    """Name an error nobody foresaw without its message, which may hold data; frames go to a file."""
+    path = Path.home() / ".cache" / "intent-lakehouse" / "last-error.txt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    path.write_text(f"{type(error).__name__}\n{frames}", encoding="utf-8")
+    return PipelineError(
+        f"Something unforeseen stopped the command ({type(error).__name__}); where it happened stands in {path}. "
+        "Nothing is lost. `lakehouse doctor` checks the surroundings."
+    )

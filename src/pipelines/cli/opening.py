@@ -1,0 +1,138 @@
+"""Opening what a command needs, and closing it again: workspace, broker, session, tables, models."""
+
+import contextlib
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from pipelines import contracts
+from pipelines.adapters.delta import TableStore, ensure_tables
+from pipelines.adapters.detectors import build_redactor
+from pipelines.adapters.spark import open_session
+from pipelines.adapters.streams import StreamPlan
+from pipelines.cli.screens import say
+from pipelines.contracts import Table
+from pipelines.jobs.streaming import Flow, MapBatches
+from pipelines.settings import EMBEDDED
+from pipelines.workspace import Workspace
+
+
+@contextmanager
+def open_broker(workspace: Workspace) -> Iterator[str]:
+    """Give the servers of Kafka: the configured ones, or the embedded broker for as long as the block runs."""
+    from pipelines.adapters.broker import running_broker
+    from pipelines.adapters.kafka import ensure_topic
+
+    kafka = workspace.settings.kafka
+    with contextlib.ExitStack() as stack:
+        servers = kafka.bootstrap_servers
+        if servers == EMBEDDED:
+            servers = stack.enter_context(running_broker(workspace.root / "kafka", workspace.logs / "kafka.log"))
+        ensure_topic(kafka, servers, workspace.root)
+        yield servers
+
+
+@contextmanager
+def open_spark(workspace: Workspace) -> Iterator[SparkSession]:
+    """Give a session that ends with the block."""
+    logging.getLogger("py4j").setLevel(logging.ERROR)
+    spark = open_session(workspace.settings.spark, workspace.root / "spark", workspace.logs, say)
+    try:
+        yield spark
+    finally:
+        if "DATABRICKS_RUNTIME_VERSION" not in os.environ:
+            spark.stop()
+
+
+@contextmanager
+def open_scratch_spark(workspace: Workspace | None) -> Iterator[SparkSession]:
+    """Give a session to a command that needs no workspace."""
+    from pipelines.configuration import load_settings
+
+    if workspace is not None:
+        with open_spark(workspace) as spark:
+            yield spark
+        return
+    with tempfile.TemporaryDirectory(prefix="lakehouse-") as folder:
+        scratch = Path(folder)
+        spark = open_session(load_settings([]).spark, scratch, scratch / "logs", say)
+        try:
+            yield spark
+        finally:
+            spark.stop()
+
+
+def table_store(workspace: Workspace) -> TableStore:
+    """Say where the workspace's tables stand."""
+    storage = workspace.settings.storage
+    return TableStore(storage.catalog, workspace.uri(storage.tables_uri), storage.schema_prefix)
+
+
+def open_tables(workspace: Workspace, spark: SparkSession, tables: tuple[Table, ...] = contracts.TABLES) -> TableStore:
+    """Create missing tables and say where they stand."""
+    store = table_store(workspace)
+    ensure_tables(spark, store, tables)
+    return store
+
+
+def open_flow(workspace: Workspace, spark: SparkSession, servers: str | None, new_epoch: bool = False) -> Flow:
+    """Put together what the streams share. Models are looked up when the labels stream first needs them."""
+    from pipelines.adapters.kafka import spark_options
+
+    settings = workspace.settings
+    landing = workspace.uri(settings.storage.landing_uri)
+    if "://" not in landing:
+        Path(landing).mkdir(parents=True, exist_ok=True)
+    return Flow(
+        spark=spark,
+        store=open_tables(workspace, spark),
+        settings=settings,
+        plan=StreamPlan(
+            name="",
+            checkpoints_uri=workspace.uri(settings.storage.checkpoints_uri),
+            trigger_seconds=settings.spark.trigger_seconds,
+            new_epoch=new_epoch,
+        ),
+        landing_uri=landing,
+        kafka_options=spark_options(settings.kafka, servers, workspace.root) if servers else {},
+        pseudonym_key=workspace.pseudonym_key(),
+        labels=[intent.name for intent in workspace.intents],
+        redactor=build_redactor(settings.redaction),
+        pin_labeller=labeller_of(workspace),
+    )
+
+
+def labeller_of(workspace: Workspace) -> Callable[[], MapBatches]:
+    """Give the function that pins every version for one micro-batch."""
+
+    def pin() -> MapBatches:
+        from pipelines.adapters.models import build_labeller
+        from pipelines.adapters.registry import pin_versions
+
+        settings = workspace.settings
+        pinned = pin_versions(workspace.tracking_uri, settings.models, settings.labelling.slm != "off")
+        return build_labeller(pinned, workspace.intents, settings.labelling, workspace.tracking_uri)
+
+    return pin
+
+
+def prepare_models(workspace: Workspace) -> None:
+    """Make the embedded registry ready: store, models and prompt, once per workspace."""
+    if workspace.settings.models.tracking_uri == EMBEDDED:
+        from pipelines.adapters.registry import prepare_registry
+
+        prepare_registry(workspace.tracking_uri, say)
+
+
+def with_slm(workspace: Workspace, slm: str | None) -> Workspace:
+    """Override when the language model votes, for this command only."""
+    if slm is None:
+        return workspace
+    labelling = replace(workspace.settings.labelling, slm=slm)  # type: ignore[arg-type]  # typer has checked the word
+    return replace(workspace, settings=replace(workspace.settings, labelling=labelling))

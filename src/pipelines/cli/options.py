@@ -1,0 +1,15 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+WorkspaceOption = Annotated[
+    Path | None,
+    typer.Option("--workspace", "-w", help="Folder of the workspace; default: the current folder or one above it."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
+TextColumn = Annotated[str | None, typer.Option("--text-column", help="Column or field that holds the ticket's text.")]
+IdColumn = Annotated[str | None, typer.Option("--id-column", help="Column or field that identifies the ticket.")]
+Source = Annotated[str | None, typer.Option("--source", help="Name of the channel; default: the file's name.")]

@@ -1,0 +1,90 @@
+"""Running streams from a terminal: one after the other until drained, or all at once until stopped."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pyspark.errors import StreamingQueryException
+from pyspark.sql.streaming import StreamingQuery
+
+from pipelines.adapters.failures import explain_failure
+from pipelines.jobs.streaming import STREAMS, Flow
+
+POLL_SECONDS = 0.3
+
+OnProgress = Callable[[str, int], None]
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """What one stage did: rows read from its sources, seconds from start to drained."""
+
+    name: str
+    rows: int
+    seconds: float
+
+
+def drain(flow: Flow, name: str, on_progress: OnProgress) -> StageResult:
+    """Run one stage until nothing is left to read.
+
+    Raises:
+        PipelineError: a leaf that says what failed and what to do.
+    """
+    began = time.monotonic()
+    queries: list[StreamingQuery] = []
+    try:
+        for begin in STREAMS[name]:
+            queries.append(begin(flow))
+            wait_for([queries[-1]], lambda: on_progress(name, rows_read(queries)))
+    finally:
+        stop(queries)
+    return StageResult(name, rows_read(queries), time.monotonic() - began)
+
+
+def run_continuously(flow: Flow, names: list[str], on_progress: OnProgress, keep_on: Callable[[], bool]) -> None:
+    """Keep all stages running in one session until `keep_on` says no, or one of them fails."""
+    queries: list[StreamingQuery] = []
+    try:
+        for name in names:
+            queries.extend(begin(flow) for begin in STREAMS[name])
+        while keep_on():
+            for query in queries:
+                raise_failure(query)
+            on_progress("all", rows_read(queries))
+            time.sleep(POLL_SECONDS)
+    finally:
+        stop(queries)
+
+
+def wait_for(queries: list[StreamingQuery], tick: Callable[[], None]) -> None:
+    """Wait until every query has ended, and turn a failure into a named error."""
+    for query in queries:
+        while query.isActive:
+            tick()
+            time.sleep(POLL_SECONDS)
+        raise_failure(query)
+    tick()
+
+
+def raise_failure(query: StreamingQuery) -> None:
+    """Raise the named error behind a failed query; do nothing when it has not failed."""
+    failure = query.exception()
+    if failure is not None:
+        raise explain_failure(query.name, failure)
+
+
+def rows_read(queries: list[StreamingQuery]) -> int:
+    """Rows the queries have read from their sources so far."""
+    return sum(int(progress["numInputRows"]) for query in queries for progress in query.recentProgress)
+
+
+def stop(queries: list[StreamingQuery]) -> None:
+    """Stop what still runs, letting a micro-batch finish first: a stop in its middle only costs its repetition."""
+    for query in queries:
+        deadline = time.monotonic() + 30
+        while query.isActive and query.status["isTriggerActive"] and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+        try:
+            query.stop()
+        except StreamingQueryException as failure:
+            raise explain_failure(query.name, failure) from failure

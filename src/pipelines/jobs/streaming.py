@@ -1,0 +1,181 @@
+"""The four streams. Each micro-batch commits once what cannot be computed twice, then works from what is stored.
+
+Kafka, landing -> bronze -> silver -> labels -> gate -> gold | quarantine | shed, review queue
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import pandas as pd
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming import StreamingQuery
+
+from pipelines import contracts as tables
+from pipelines.adapters.delta import BatchWrite, TableStore, append_once, read_batch, read_table, remove_superseded
+from pipelines.adapters.spark import held
+from pipelines.adapters.streams import StreamPlan, read_appends, read_dropped_files, read_kafka, rows_of, start
+from pipelines.faults import hit
+from pipelines.settings import Settings
+from pipelines.transforms.agreement import judge, quarantined, shed_pointers, training_examples
+from pipelines.transforms.duplicates import assign_clusters, first_deliveries, withhold
+from pipelines.transforms.intake import (
+    match_annotations,
+    parse_label_files,
+    parse_messages,
+    read_label_rows,
+    read_tickets,
+    tickets_from_label_rows,
+)
+from pipelines.transforms.labelling import cast_votes
+from pipelines.transforms.redaction import redact
+from pipelines.transforms.review import review_tasks
+
+MapBatches = Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What the streams share: the session, the places, the settings, and the models as arguments.
+
+    Attributes:
+        pin_labeller: called once a micro-batch; gives the labeller with every version pinned.
+    """
+
+    spark: SparkSession
+    store: TableStore
+    settings: Settings
+    plan: StreamPlan
+    landing_uri: str
+    kafka_options: dict[str, str]
+    pseudonym_key: bytes
+    labels: list[str]
+    redactor: MapBatches
+    pin_labeller: Callable[[], MapBatches]
+
+    def planned(self, name: str) -> StreamPlan:
+        """The plan of one query."""
+        return replace(self.plan, name=name)
+
+    def read_appends(self, *sources: tables.Table) -> DataFrame:
+        """Stream the rows appended to tables."""
+        return read_appends(self.spark, self.store, list(sources), self.settings.spark.files_per_batch)
+
+
+def bronze_tickets(flow: Flow) -> StreamingQuery:
+    """Kafka -> bronze.tickets: every message as it came."""
+
+    def write_batch(batch: DataFrame, write: BatchWrite) -> None:
+        append_once(batch.transform(parse_messages, datetime.now(UTC)), flow.store, tables.TICKETS_BRONZE, write)
+        hit("after_bronze")
+
+    messages = read_kafka(flow.spark, flow.kafka_options)
+    return start(messages, write_batch, flow.planned("bronze_tickets"), flow.store, tables.TICKETS_BRONZE)
+
+
+def bronze_label_files(flow: Flow) -> StreamingQuery:
+    """Dropped files -> bronze.label_files: every row as it came."""
+
+    def write_batch(batch: DataFrame, write: BatchWrite) -> None:
+        rows = batch.transform(parse_label_files, datetime.now(UTC))
+        append_once(rows, flow.store, tables.LABEL_FILES, write)
+        hit("after_label_files")
+
+    files = read_dropped_files(flow.spark, flow.landing_uri)
+    return start(files, write_batch, flow.planned("bronze_label_files"), flow.store, tables.LABEL_FILES)
+
+
+def silver(flow: Flow) -> StreamingQuery:
+    """Bronze -> silver.tickets and silver.annotations: once each, redacted, clustered, matched."""
+
+    def write_batch(batch: DataFrame, write: BatchWrite) -> None:
+        history = read_table(batch.sparkSession, flow.store, tables.TICKETS_SILVER)
+        tickets = rows_of(batch, tables.TICKETS_BRONZE).transform(read_tickets, flow.pseudonym_key)
+        label_rows = rows_of(batch, tables.LABEL_FILES).transform(read_label_rows, flow.pseudonym_key)
+        unmatched = label_rows.transform(tickets_from_label_rows, known_records(tickets, history))
+        redacted = (
+            tickets.unionByName(unmatched)
+            .transform(first_deliveries, history)
+            .transform(withhold, history, flow.settings.intake)
+            .transform(redact, flow.redactor)
+        )
+        # Clustering compares the batch with itself: without the hold, every text would be redacted twice.
+        with held(redacted) as texts:
+            clustered = texts.transform(assign_clusters, history, flow.settings.clusters)
+            append_once(clustered, flow.store, tables.TICKETS_SILVER, write)
+        hit("after_silver")
+        stored = read_table(batch.sparkSession, flow.store, tables.TICKETS_SILVER)
+        append_once(label_rows.transform(match_annotations, stored), flow.store, tables.ANNOTATIONS, write)
+        hit("after_annotations")
+
+    arrivals = flow.read_appends(tables.TICKETS_BRONZE, tables.LABEL_FILES)
+    return start(arrivals, write_batch, flow.planned("silver"), flow.store, tables.TICKETS_SILVER)
+
+
+def known_records(tickets: DataFrame, history: DataFrame) -> DataFrame:
+    """Records a labelled row may belong to: stored ones and those of the same batch."""
+    names = ["record_id", "ticket_key", "subject_key", "text_key", "position"]
+    return history.select(*names).unionByName(tickets.select(*names))
+
+
+def labels(flow: Flow) -> StreamingQuery:
+    """Silver -> silver.labels: all votes of a batch in one transaction, before anything is routed."""
+
+    def write_batch(batch: DataFrame, write: BatchWrite) -> None:
+        records = rows_of(batch, tables.TICKETS_SILVER)
+        annotations = rows_of(batch, tables.ANNOTATIONS)
+        votes = records.transform(cast_votes, annotations, flow.pin_labeller(), datetime.now(UTC))
+        append_once(votes, flow.store, tables.LABELS, write)
+        hit("after_labels")
+
+    arrivals = flow.read_appends(tables.TICKETS_SILVER, tables.ANNOTATIONS)
+    return start(arrivals, write_batch, flow.planned("labels"), flow.store, tables.LABELS)
+
+
+def gate(flow: Flow) -> StreamingQuery:
+    """Votes -> decisions -> places: commit each verdict once, then route from what is stored."""
+
+    def write_batch(batch: DataFrame, write: BatchWrite) -> None:
+        spark, store, settings = batch.sparkSession, flow.store, flow.settings.gate
+        touched = batch.select("text_key").distinct()
+        records = read_table(spark, store, tables.TICKETS_SILVER).join(touched, "text_key", "left_semi")
+        votes = read_table(spark, store, tables.LABELS).join(touched, "text_key", "left_semi")
+        previous = read_table(spark, store, tables.DECISIONS).join(touched, "text_key", "left_semi")
+        judged = records.transform(judge, votes, previous, flow.labels, settings, datetime.now(UTC))
+        append_once(judged, store, tables.DECISIONS, write)
+        hit("after_decisions")
+        route(read_batch(spark, store, tables.DECISIONS, write), records, flow, write)
+
+    arrivals = flow.read_appends(tables.TICKETS_SILVER, tables.LABELS)
+    return start(arrivals, write_batch, flow.planned("gate"), flow.store, tables.DECISIONS)
+
+
+def route(decided: DataFrame, records: DataFrame, flow: Flow, write: BatchWrite) -> None:
+    """Put decided records into their place: insert first, then delete where a decision moved one.
+
+    A repeated batch finds the same stored decisions, so it routes the same rows to the same places.
+    """
+    arrivals = {
+        tables.TRAINING_EXAMPLES: decided.transform(training_examples, records),
+        tables.QUARANTINE: decided.transform(quarantined, records),
+        tables.SHED: decided.transform(shed_pointers, records),
+        tables.REVIEW_QUEUE: decided.transform(review_tasks, records, flow.settings.gate),
+    }
+    for table, rows in arrivals.items():
+        # A commit costs about a second, finding out that there is nothing to write a tenth of it.
+        if not rows.isEmpty():
+            append_once(rows, flow.store, table, write)
+        hit(f"after_{table.schema}_{table.name}")
+    moved = decided.where("decision_no > 1")
+    if not moved.isEmpty():
+        for table in arrivals:
+            remove_superseded(moved, flow.store, table)
+            hit(f"after_move_{table.schema}_{table.name}")
+
+
+STREAMS: dict[str, tuple[Callable[[Flow], StreamingQuery], ...]] = {
+    "bronze": (bronze_tickets, bronze_label_files),
+    "silver": (silver,),
+    "labels": (labels,),
+    "gate": (gate,),
+}

