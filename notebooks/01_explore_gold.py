@@ -18,8 +18,8 @@ with open_spark(workspace) as spark:
     register_views(spark, table_store(workspace))
     spark.sql(
         "SELECT label, count(*) AS examples, round(avg(confidence), 3) AS confidence "
-        "FROM gold.training_examples_current GROUP BY label ORDER BY examples DESC"
+        "FROM gold_training_examples_current GROUP BY label ORDER BY examples DESC"
     ).show(50, truncate=False)
     spark.sql(
-        "SELECT verdict, reason, count(*) AS records FROM quarantine.tickets_current GROUP BY ALL ORDER BY records DESC"
+        "SELECT verdict, reason, count(*) AS records FROM quarantine_tickets_current GROUP BY ALL ORDER BY records DESC"
     ).show(truncate=False)

@@ -12,8 +12,10 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from pipelines.contracts import TABLES, Table
+from pipelines.contracts import PLACES, TABLES, Table
 from pipelines.errors import WorkspaceError
+from pipelines.transforms.agreement import current
+from pipelines.vocabulary import Place
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,10 @@ def statistics_columns(table: Table) -> list[str]:
     return [name for name in names if name not in personal]
 
 
-def read_table(spark: SparkSession, store: TableStore, table: Table) -> DataFrame:
-    """Read a table's declared columns."""
-    return spark.read.table(store.name(table)).select(*table.column_names)
+def read_table(spark: SparkSession, store: TableStore, table: Table, version: int | None = None) -> DataFrame:
+    """Read a table's declared columns, as they are now or as they were at a version."""
+    reader = spark.read if version is None else spark.read.option("versionAsOf", version)
+    return reader.table(store.name(table)).select(*table.column_names)
 
 
 def read_batch(spark: SparkSession, store: TableStore, table: Table, write: BatchWrite) -> DataFrame:
@@ -139,3 +142,23 @@ def table_version(spark: SparkSession, store: TableStore, table: Table) -> int:
     """Version of the table's newest commit."""
     row = spark.sql(f"DESCRIBE HISTORY {store.name(table)} LIMIT 1").first()
     return int(row["version"]) if row else -1
+
+
+def register_views(spark: SparkSession, store: TableStore) -> None:
+    """Give tables that stand by path their names in SQL, and every place a reader's view `..._current`.
+
+    A place's view hides the old row of a record that is being moved (see `transforms.agreement.current`).
+    """
+    for table in TABLES:
+        schema = f"{store.schema_prefix}{table.schema}"
+        if not store.catalog:
+            spark.sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+            spark.sql(f"CREATE TABLE IF NOT EXISTS {schema}.{table.name} USING delta LOCATION '{store.path(table)}'")
+    for place, table in PLACES.items():
+        read_place(spark, store, place).createOrReplaceTempView(f"{table.schema}_{table.name}_current")
+
+
+def read_place(spark: SparkSession, store: TableStore, place: Place) -> DataFrame:
+    """Read a place as users and exports see it: never a record twice, nor one on its way somewhere else."""
+    others = [read_table(spark, store, table) for other, table in PLACES.items() if other is not place]
+    return current(read_table(spark, store, PLACES[place]), *others)

@@ -6,7 +6,6 @@ Ivy comes inside pyspark; Spark's own `spark.jars.packages` would ask a second r
 import hashlib
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable
@@ -155,7 +154,9 @@ def run_command(command: list[str]) -> tuple[bool, str]:
 
 def explain_failure(group: Group, registry: str, output: str) -> str:
     """Say in one sentence why jars did not come, from Ivy's own words."""
-    causes = re.findall(r"Server access error at url \S+ \((.+)\)|(?:unresolved dependency|::) (\S+#\S+: not found)", output)
+    causes = re.findall(
+        r"Server access error at url \S+ \((.+)\)|(?:unresolved dependency|::) (\S+#\S+: not found)", output
+    )
     cause = next((first or second for first, second in causes), "Ivy gave no reason")
     return (
         f"The {group} jars could not be fetched from {registry} ({cause}). "

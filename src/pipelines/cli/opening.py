@@ -17,6 +17,7 @@ from pipelines.adapters.detectors import build_redactor
 from pipelines.adapters.spark import open_session
 from pipelines.adapters.streams import StreamPlan
 from pipelines.cli.screens import say
+from pipelines.configuration import load_settings
 from pipelines.contracts import Table
 from pipelines.jobs.streaming import Flow, MapBatches
 from pipelines.settings import EMBEDDED
@@ -51,14 +52,8 @@ def open_spark(workspace: Workspace) -> Iterator[SparkSession]:
 
 
 @contextmanager
-def open_scratch_spark(workspace: Workspace | None) -> Iterator[SparkSession]:
-    """Give a session to a command that needs no workspace."""
-    from pipelines.configuration import load_settings
-
-    if workspace is not None:
-        with open_spark(workspace) as spark:
-            yield spark
-        return
+def open_scratch_spark() -> Iterator[SparkSession]:
+    """Give a session to a command that needs no workspace; its logs go with it."""
     with tempfile.TemporaryDirectory(prefix="lakehouse-") as folder:
         scratch = Path(folder)
         spark = open_session(load_settings([]).spark, scratch, scratch / "logs", say)

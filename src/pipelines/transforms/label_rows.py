@@ -14,6 +14,7 @@ from pipelines.vocabulary import Reason
 COLUMNS = ("text", "annotator_id", "label", "confidence_score")
 KEYS = COLUMNS[:3]
 """What a JSON line must have; a line may leave out its confidence, as JSON writers do with nulls."""
+DATED_PATH = re.compile(r"[0-9]{4}/[0-9]{2}/[0-9]{2}/.+$")
 NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
@@ -45,9 +46,11 @@ def parse_csv(text: str) -> Iterator[LabelRow]:
     """Read a CSV file by the names of its header, whatever their order."""
     rows = read_csv_rows(io.StringIO(text, newline=""))
     first = next(rows, None)
-    header = unique_names(first.cells) if first is not None and first.cells is not None else []
+    written = first.cells if first is not None and first.cells is not None else []
+    header = unique_names(written)
     names = [name.lower() for name in header]
-    if any(names.count(column) != 1 for column in COLUMNS):
+    # A needed column that stands there twice is as good as missing: which one was meant cannot be known.
+    if any(sum(name.strip().lower() == column for name in written) != 1 for column in COLUMNS):
         yield LabelRow(0, write_json({"header": header}), error_code=Reason.COLUMNS_MISSING)
         return
     for number, row in enumerate(rows, 1):
@@ -124,3 +127,20 @@ def is_clean(text: str) -> bool:
 def write_json(content: dict[str, object] | dict[str, str] | dict[str, list[str]]) -> str:
     """Write a row as JSON; bytes that are no UTF-8 stand there escaped, so that they can still be told."""
     return json.dumps(content, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+
+
+def relative_path(path: str, landing_root: str) -> str:
+    """Name a file by its path inside the landing folder, so that the name survives a move of the workspace.
+
+    Without a root: from its `YYYY/MM/DD` folders on, else its bare name.
+    """
+    bare, root = without_scheme(path), without_scheme(landing_root).rstrip("/")
+    if root and bare.startswith(root + "/"):
+        return bare.removeprefix(root + "/")
+    dated = DATED_PATH.search(bare)
+    return dated.group() if dated else bare.rpartition("/")[2]
+
+
+def without_scheme(uri: str) -> str:
+    """Take `file:` and its slashes off: Spark writes file:/path where a person writes /path or file:///path."""
+    return "/" + uri.removeprefix("file:").lstrip("/") if uri.startswith(("file:", "/")) else uri

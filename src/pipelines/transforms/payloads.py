@@ -19,9 +19,9 @@ MAX_DEPTH = 64
 """Nesting at which a payload stops being JSON for us: a fixed number, not whatever stack the worker has left."""
 SOURCE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 _.:/-]{0,62}[A-Za-z0-9])?")
 """A channel or system: never an address, so it may stand in clear on every table."""
-ISO_TIME = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
-)
+DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+CLOCK = r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?"
+ISO_TIME = re.compile(rf"{DAY}(?:[T ]{CLOCK}(?:Z|[+-][0-9]{{2}}(?::?[0-9]{{2}})?)?)?")
 PLAUSIBLE_YEARS = range(1970, 2101)
 REQUIRED = ("source", "created_at", "text")
 KEYS_OF_A_CUSTOMER = ("email", "id", "name")
@@ -125,15 +125,15 @@ def read_fields(payload: Payload) -> Ticket | None:
     source, text, subject = payload["source"], payload["text"], payload.get("subject")
     created_at, tags = parse_time(payload["created_at"]), payload.get("tags")
     ticket_id, customer = payload.get("ticket_id"), payload.get("customer")
-    fields_are_texts = isinstance(text, str) and isinstance(subject, str | None)
-    source_is_named = isinstance(source, str) and SOURCE.fullmatch(source) is not None
-    tags_are_texts = tags is None or (isinstance(tags, list) and all(isinstance(tag, str) for tag in tags))
-    if not (fields_are_texts and source_is_named and tags_are_texts) or created_at is None:
+    if not isinstance(source, str) or not SOURCE.fullmatch(source) or created_at is None:
         return None
-    if not is_identifier(ticket_id) or not is_customer(customer):
+    if not isinstance(text, str) or not isinstance(subject, str | None):
+        return None
+    tags_are_texts = tags is None or (isinstance(tags, list) and all(isinstance(tag, str) for tag in tags))
+    if not (tags_are_texts and is_identifier(ticket_id) and is_customer(customer)):
         return None
     name = "" if ticket_id is None else str(ticket_id).strip()
-    return Ticket(str(source), created_at, str(text), subject, name or None, canonical_customer(customer))
+    return Ticket(source, created_at, text, subject, name or None, canonical_customer(customer))
 
 
 def is_identifier(value: object) -> bool:

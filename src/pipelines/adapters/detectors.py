@@ -1,0 +1,250 @@
+"""The detector of personal data: Presidio over a small spaCy model, loaded once a process.
+
+No error and no log of this module, nor of the libraries under it, holds any text.
+"""
+
+import importlib.util
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from pipelines.adapters.recognizers import REPLACED, RULES_VERSION, build_recognizers, possible_entities
+from pipelines.adapters.restraint import silence_loggers, without_packages
+from pipelines.errors import MissingDependencyError, SettingsError
+from pipelines.settings import RedactionSettings
+from pipelines.transforms.placeholders import RedactedText, Span, redact_until_clean
+from pipelines.vocabulary import Reason
+
+if TYPE_CHECKING:
+    from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
+    from presidio_analyzer.nlp_engine import SpacyNlpEngine
+    from spacy.language import Language
+    from spacy.tokens import Doc
+
+MapBatches = Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]
+
+BATCH_TEXTS = 64
+REGEX_TIMEOUT_SECONDS = "10"
+UNUSED_PIPES = ["tagger", "parser", "attribute_ruler", "lemmatizer", "tok2vec"]
+LOGGERS = ("presidio-analyzer", "presidio_analyzer", "spacy", "phonenumbers")
+UNUSED_PACKAGES = frozenset({"torch", "transformers", "stanza"})
+INSTALL = "pip install 'intent-lakehouse[redact]'"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A loaded detector; `lock` because spaCy's memory zones are not for two threads at once."""
+
+    settings: RedactionSettings
+    analyzer: "AnalyzerEngine"
+    nlp_engine: "SpacyNlpEngine"
+    version: str
+    lock: threading.Lock
+
+
+def build_redactor(settings: RedactionSettings) -> MapBatches:
+    """Build what `transforms.redaction.redact` runs on the workers; the engine is loaded there, once a process.
+
+    The function takes frames with `raw_subject`, `raw_text`, `withheld` and gives frames with `subject`, `text`,
+    `spans`, `withheld`, `redaction_version`, row by row.
+
+    Raises:
+        MissingDependencyError: when Presidio or spaCy is not installed.
+    """
+    require_packages()
+
+    def redact_frames(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        for frame in frames:
+            yield redact_frame(frame, settings)
+
+    return redact_frames
+
+
+def redact_frame(frame: pd.DataFrame, settings: RedactionSettings) -> pd.DataFrame:
+    """Redact the subjects and texts of one frame; see `build_redactor`. Withheld rows pass with null text."""
+    reasons = [reason if isinstance(reason, str) else None for reason in frame["withheld"]]
+    wanted = [
+        {field: frame[f"raw_{field}"].iat[row] for field in ("subject", "text")} if reason is None else {}
+        for row, reason in enumerate(reasons)
+    ]
+    raw = [value for fields in wanted for value in fields.values() if isinstance(value, str)]
+    redacted = iter(redact_texts(raw, settings))
+    rows = []
+    for reason, fields in zip(reasons, wanted, strict=True):
+        parts = {field: next(redacted) for field, value in fields.items() if isinstance(value, str)}
+        rows.append(redacted_row(parts, reason))
+    columns = ["subject", "text", "spans", "withheld"]
+    return pd.DataFrame(rows, columns=columns, dtype=object).assign(redaction_version=redaction_version(settings))
+
+
+def redacted_row(parts: dict[str, RedactedText], reason: str | None) -> dict[str, object]:
+    """Make a row of a record's redacted fields; one field that failed withholds them all."""
+    if any(part.text is None for part in parts.values()):
+        parts, reason = {}, Reason.REDACTION_FAILED.value
+    spans = [
+        {"field": field, "type": span.type, "start": span.start, "end": span.end, "score": span.score}
+        for field, part in parts.items()
+        for span in part.spans
+    ]
+    texts = {field: parts[field].text if field in parts else None for field in ("subject", "text")}
+    return {**texts, "spans": spans, "withheld": reason}
+
+
+def redact_text(text: str, settings: RedactionSettings) -> RedactedText:
+    """Redact one text in this process; see `redact_texts`."""
+    return redact_texts([text], settings)[0]
+
+
+def redact_texts(texts: Sequence[str], settings: RedactionSettings) -> list[RedactedText]:
+    """Normalise and redact texts in this process. A text whose analysis fails costs only itself: its text is None.
+
+    Raises:
+        MissingDependencyError: when Presidio, spaCy or the spaCy model is not installed.
+        SettingsError: when an entity has no detector.
+    """
+    engine = load_engine(settings)
+    return redact_until_clean(texts, lambda rest: detect(engine, rest), settings.entities)
+
+
+def redaction_version(settings: RedactionSettings) -> str:
+    """Name policy, rules and model: what stands on every silver row."""
+    return load_engine(settings).version
+
+
+def detect(engine: Engine, texts: Sequence[str]) -> list[list[Span] | None]:
+    """Find spans in normalised texts, in batches; None for a text whose analysis throws."""
+    found: list[list[Span] | None] = []
+    for first in range(0, len(texts), BATCH_TEXTS):
+        batch = list(texts[first : first + BATCH_TEXTS])
+        # Without a zone, spaCy keeps every word it ever met: a stream would fill the worker's memory.
+        with engine.lock, engine.nlp_engine.get_nlp(engine.settings.language).memory_zone():
+            try:
+                found += find_spans(engine, batch)
+            except Exception:  # whatever it is, it must cost one text and not the batch; its message may hold the text
+                found += [find_alone(engine, text) for text in batch]
+    return found
+
+
+def find_alone(engine: Engine, text: str) -> list[Span] | None:
+    """Find spans in one text of a batch in which something throws; None when it is this one."""
+    try:
+        return find_spans(engine, [text])[0]
+    except Exception:  # the record becomes redaction_failed; the message is dropped, since it may hold the text
+        return None
+
+
+def find_spans(engine: Engine, texts: list[str]) -> list[list[Span]]:
+    """Run the language model over a batch and the recognizers over each text; throws as a whole."""
+    settings = engine.settings
+    words = (answer[1] for answer in engine.nlp_engine.process_batch(texts, settings.language, batch_size=BATCH_TEXTS))
+    return [
+        [
+            Span(result.start, result.end, result.entity_type, round(result.score, 4))
+            for result in engine.analyzer.analyze(
+                text,
+                language=settings.language,
+                entities=possible_entities(text, settings.entities),
+                score_threshold=settings.min_score,
+                nlp_artifacts=artifacts,
+            )
+        ]
+        for text, artifacts in zip(texts, words, strict=True)
+    ]
+
+
+@lru_cache(maxsize=2)
+def load_engine(settings: RedactionSettings) -> Engine:
+    """Load the detector of these settings, once a process.
+
+    Raises:
+        MissingDependencyError: when Presidio, spaCy or the spaCy model is not installed.
+        SettingsError: when an entity has no detector.
+    """
+    require_packages()
+    # Read by Presidio at import. Its own limit of a minute a pattern would let one text stall a stream.
+    os.environ.setdefault("REGEX_TIMEOUT_SECONDS", REGEX_TIMEOUT_SECONDS)
+    with without_packages(UNUSED_PACKAGES):
+        from presidio_analyzer import AnalyzerEngine
+    silence_loggers(LOGGERS)
+    nlp_engine, model_version = load_language_model(settings)
+    analyzer = AnalyzerEngine(
+        registry=build_registry(settings, nlp_engine),
+        nlp_engine=nlp_engine,
+        supported_languages=[settings.language],
+        log_decision_process=False,
+    )
+    parts = (settings.fingerprint(), f"{settings.spacy_model}@{model_version}", f"rules@{RULES_VERSION}")
+    return Engine(settings, analyzer, nlp_engine, "/".join(parts), threading.Lock())
+
+
+def load_language_model(settings: RedactionSettings) -> "tuple[SpacyNlpEngine, str]":
+    """Load the spaCy model without the pipes that only grammar needs, and its version."""
+    import spacy
+    from presidio_analyzer.nlp_engine import NerModelConfiguration, SpacyNlpEngine
+
+    try:
+        nlp = spacy.load(settings.spacy_model, exclude=UNUSED_PIPES)
+    except OSError as error:
+        raise MissingDependencyError(
+            f"The spaCy model {settings.spacy_model} (setting redaction.spacy_model) is not installed; "
+            f"the default one comes with: {INSTALL}"
+        ) from error
+    add_lemmas(nlp)
+    models = [{"lang_code": settings.language, "model_name": settings.spacy_model}]
+    engine = SpacyNlpEngine(models, NerModelConfiguration(labels_to_ignore=["CARDINAL", "ORDINAL"]))
+    # Set here and not by engine.load(), which would load all pipes, and download what is missing.
+    engine.nlp = {settings.language: nlp}  # type: ignore[assignment]  # declared as None by its constructor
+    return engine, str(nlp.meta["version"])
+
+
+def add_lemmas(nlp: "Language") -> None:
+    """Give Presidio's context words something to match: the lower-cased word, at no cost, in the place of a lemma."""
+    from spacy.language import Language
+
+    def set_lemmas(doc: "Doc") -> "Doc":
+        for token in doc:
+            token.lemma_ = token.lower_
+        return doc
+
+    if not Language.has_factory("lower_case_lemmas"):
+        Language.component("lower_case_lemmas", func=set_lemmas)
+    nlp.add_pipe("lower_case_lemmas")
+
+
+def build_registry(settings: RedactionSettings, nlp_engine: "SpacyNlpEngine") -> "RecognizerRegistry":
+    """Collect the recognizers of the settings' entities.
+
+    Raises:
+        SettingsError: when an entity has none.
+    """
+    from presidio_analyzer import RecognizerRegistry
+
+    presidio = RecognizerRegistry(supported_languages=[settings.language])
+    presidio.load_predefined_recognizers(languages=[settings.language], nlp_engine=nlp_engine)
+    own = build_recognizers(settings.language)
+    theirs = [one for one in presidio.recognizers if REPLACED.isdisjoint(one.supported_entities)]
+    supported = {entity for one in (*own, *theirs) for entity in one.supported_entities}
+    missing = sorted(set(settings.entities) - supported)
+    if missing:
+        raise SettingsError(
+            f"Setting redaction.entities: nothing detects {', '.join(missing)}; "
+            f"choose among {', '.join(sorted(supported))}."
+        )
+    chosen = [one for one in (*own, *theirs) if not set(settings.entities).isdisjoint(one.supported_entities)]
+    return RecognizerRegistry(recognizers=chosen, supported_languages=[settings.language])
+
+
+def require_packages() -> None:
+    """Refuse to go on without Presidio and spaCy.
+
+    Raises:
+        MissingDependencyError: naming the command that installs them.
+    """
+    for package in ("presidio_analyzer", "spacy"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingDependencyError(f"Redaction needs {package}, which is not installed: {INSTALL}")

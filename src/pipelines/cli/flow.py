@@ -1,0 +1,91 @@
+"""`run`: the streams, drained one after the other or kept running."""
+
+import contextlib
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.opening import open_broker, open_flow, open_spark, prepare_models, with_slm
+from pipelines.cli.options import JsonOption, WorkspaceOption
+from pipelines.cli.screens import counting, say, show_json, show_table
+from pipelines.errors import UsageError
+from pipelines.jobs.runner import StageResult, drain, run_continuously
+from pipelines.workspace import Workspace, find_workspace
+
+
+class Stage(StrEnum):
+    """What can be run."""
+
+    BRONZE = "bronze"
+    SILVER = "silver"
+    LABELS = "labels"
+    GATE = "gate"
+    ALL = "all"
+
+
+class Slm(StrEnum):
+    """When the language model votes."""
+
+    AUTO = "auto"
+    ALL = "all"
+    OFF = "off"
+
+
+ORDER = [Stage.BRONZE, Stage.SILVER, Stage.LABELS, Stage.GATE]
+
+
+def run(
+    stage: Annotated[Stage, typer.Argument(help="Which stream; all: the four in order.")] = Stage.ALL,
+    workspace: WorkspaceOption = None,
+    continuous: Annotated[bool, typer.Option("--continuous", help="Keep running until Ctrl-C.")] = False,
+    slm: Annotated[Slm | None, typer.Option("--slm", help="Override labelling.slm for this run.")] = None,
+    new_epoch: Annotated[
+        bool, typer.Option("--new-epoch", help="Start new checkpoints: read everything anew, write nothing twice.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Move tickets: Kafka -> bronze -> silver -> labels -> gate -> gold, quarantine, shed.
+
+    Drains what is there and stops, unless --continuous. Running again adds only what is new.
+    """
+    if continuous and as_json:
+        raise UsageError("--continuous runs until it is stopped, so there is no end at which --json could report.")
+    found = with_slm(find_workspace(workspace), slm)
+    stages = ORDER if stage is Stage.ALL else [stage]
+    if continuous:
+        keep_running(found, stages, new_epoch)
+        return
+    results = list(run_stages(found, stages, new_epoch))
+    if as_json:
+        show_json([{"stage": result.name, "rows": result.rows, "seconds": round(result.seconds, 1)} for result in results])
+    else:
+        rows = [(result.name, result.rows, result.seconds) for result in results]
+        show_table("Drained", ("stage", "rows read", "seconds"), rows, "Next: lakehouse status")
+
+
+def run_stages(workspace: Workspace, stages: list[Stage], new_epoch: bool = False) -> Iterator[StageResult]:
+    """Drain stages in order; the broker and the models are only opened for the stages that need them."""
+    with contextlib.ExitStack() as stack:
+        servers = stack.enter_context(open_broker(workspace)) if Stage.BRONZE in stages else None
+        spark = stack.enter_context(open_spark(workspace))
+        opened = open_flow(workspace, spark, servers, new_epoch)
+        for stage in stages:
+            if stage is Stage.LABELS:
+                prepare_models(workspace)
+            with counting(f"{stage}: rows read") as count:
+                yield drain(opened, str(stage), lambda _, rows, count=count: count(rows))
+
+
+def keep_running(workspace: Workspace, stages: list[Stage], new_epoch: bool) -> None:
+    """Run stages side by side in one session until Ctrl-C."""
+    with contextlib.ExitStack() as stack:
+        servers = stack.enter_context(open_broker(workspace)) if Stage.BRONZE in stages else None
+        spark = stack.enter_context(open_spark(workspace))
+        if Stage.LABELS in stages:
+            prepare_models(workspace)
+        opened = open_flow(workspace, spark, servers, new_epoch)
+        say(f"Running {', '.join(stages)}. Ctrl-C stops after the batch in hand; servers: {servers or 'not needed'}")
+        with counting("rows read") as count:
+            run_continuously(opened, [str(stage) for stage in stages], lambda _, rows: count(rows), lambda: True)

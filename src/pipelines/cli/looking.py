@@ -1,0 +1,110 @@
+"""`status` and `sql`: what stands in the tables."""
+
+import re
+from typing import Annotated
+
+import typer
+from pyspark.errors import AnalysisException, ParseException
+
+from pipelines.adapters.delta import register_views
+from pipelines.cli.opening import open_broker, open_spark, open_tables
+from pipelines.cli.options import JsonOption, WorkspaceOption
+from pipelines.cli.screens import counting, out, show_json, show_table
+from pipelines.errors import ServiceUnavailableError, UsageError
+from pipelines.jobs.reporting import Counts, Report, report
+from pipelines.workspace import Workspace, find_workspace
+
+MAX_ROWS = 1_000
+
+
+def status(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """Show rows per table and place, the ledger with its difference, and how far bronze is behind Kafka."""
+    found = find_workspace(workspace)
+    with counting("reading the tables"), open_spark(found) as spark:
+        counted = report(spark, open_tables(found, spark))
+        lag = count_lag(found, counted)
+    if as_json:
+        show_json({**counted.as_dict(), "lag": lag})
+    else:
+        show_report(counted)
+        show_lag(lag)
+    counted.check(drained=False)
+
+
+def count_lag(workspace: Workspace, counted: Report) -> int | None:
+    """Messages in the topic that bronze does not have; None when Kafka does not answer."""
+    from pipelines.adapters.kafka_topics import end_offsets
+
+    try:
+        with open_broker(workspace) as servers:
+            ends = end_offsets(workspace.settings.kafka, servers, workspace.root)
+    except ServiceUnavailableError:
+        return None
+    return sum(ends.values()) - counted.tables["bronze.tickets"]
+
+
+def show_lag(lag: int | None) -> None:
+    """Say how far bronze is behind."""
+    if lag is None:
+        out.print("Kafka does not answer: how far bronze is behind is not known. lakehouse doctor says more.")
+    else:
+        out.print(f"Bronze is {lag:,} messages behind the topic." if lag else "Bronze has every message of the topic.")
+
+
+def show_report(counted: Report) -> None:
+    """Print a report for a person."""
+    show_table("Rows per table", ("table", "rows"), list(counted.tables.items()))
+    show_counts("Quarantine by reason", "reason", counted.quarantine)
+    show_counts("Votes by voter", "voter", counted.votes)
+    show_counts("Redacted by type", "type", counted.redactions)
+    show_ledger(counted.ledger)
+
+
+def show_counts(title: str, name: str, counts: Counts) -> None:
+    """Print a table of counts, unless there is nothing to count."""
+    if counts:
+        show_table(title, (name, "count"), sorted(counts.items(), key=lambda item: -item[1]))
+
+
+def show_ledger(books: Counts) -> None:
+    """Print the three equations of the ledger with their differences."""
+    equations = [
+        ("messages", ("records of messages", "redeliveries", "invalid", "waiting"), "message_difference"),
+        ("label_rows", ("votes", "label_invalid", "label_withheld", "label_waiting"), "label_difference"),
+        ("records", ("gold", "quarantine", "shed", "discarded", "pending"), "record_difference"),
+    ]
+    numbers = {**books, "records of messages": books["records"] - books["records_of_files"]}
+    rows = [
+        (
+            f"{numbers[total]:,} {total.replace('_', ' ')}",
+            " + ".join(f"{numbers[part]:,} {part.removeprefix('label_').replace('_', ' ')}" for part in parts),
+            numbers[difference],
+        )
+        for total, parts, difference in equations
+    ]
+    caption = f"records in two places: {books['in_two_places']}; decided but in no place: {books['unplaced']}"
+    show_table("Ledger", ("came in", "went where", "difference"), rows, caption)
+
+
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT, e.g. \"select label, count(*) from gold.training_examples group by 1\".")],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run one query over the tables; gold_training_examples_current and the like are the readers' views."""
+    if not re.match(r"\s*(select|with|show|describe|explain)\b", query, re.IGNORECASE):
+        raise UsageError("Only reading is allowed here: begin with SELECT, WITH, SHOW, DESCRIBE or EXPLAIN.")
+    found = find_workspace(workspace)
+    with open_spark(found) as spark:
+        register_views(spark, open_tables(found, spark))
+        try:
+            frame = spark.sql(query)
+            rows = [tuple(row) for row in frame.limit(MAX_ROWS).collect()]
+        except (ParseException, AnalysisException) as error:
+            first_line = str(error).strip().splitlines()[0]
+            raise UsageError(f"The query cannot be run: {first_line}") from error
+    if as_json:
+        show_json([dict(zip(frame.columns, row, strict=True)) for row in rows])
+    else:
+        note = f"The first {MAX_ROWS:,} rows." if len(rows) == MAX_ROWS else None
+        show_table(f"{len(rows):,} rows", frame.columns, rows, note)

@@ -1,0 +1,87 @@
+"""Counting what stands in the tables: the ledger and what is told beside it. Reads only."""
+
+from dataclasses import asdict, dataclass
+
+from pyspark.sql import DataFrame, SparkSession
+
+from pipelines import contracts as tables
+from pipelines.adapters.delta import TableStore, read_place, read_table
+from pipelines.errors import LedgerError
+from pipelines.transforms.quality import (
+    cluster_counts,
+    ledger,
+    quarantine_by_reason,
+    redactions_by_type,
+    votes_by_voter,
+)
+from pipelines.vocabulary import Place
+
+Counts = dict[str, int]
+
+
+@dataclass(frozen=True)
+class Report:
+    """One look at all tables."""
+
+    ledger: Counts
+    tables: Counts
+    quarantine: Counts
+    votes: Counts
+    redactions: Counts
+    clusters: Counts
+
+    def as_dict(self) -> dict[str, object]:
+        """The report as one JSON document."""
+        return asdict(self)
+
+    def check(self, drained: bool) -> None:
+        """Refuse books that do not balance.
+
+        Raises:
+            LedgerError: with the numbers that do not add up.
+        """
+        problems = {name: self.ledger[name] for name in ("difference", "in_two_places", "unplaced") if self.ledger[name]}
+        if drained:
+            problems |= {name: self.ledger[name] for name in ("waiting", "label_waiting") if self.ledger[name]}
+        if problems:
+            found = ", ".join(f"{name}={number}" for name, number in problems.items())
+            raise LedgerError(
+                f"The ledger does not add up: {found} (all must be 0). Run `lakehouse run all` once more; if this stays, "
+                "keep the workspace as it is: bronze still holds every message."
+            )
+
+
+def report(spark: SparkSession, store: TableStore) -> Report:
+    """Count everything once."""
+    stored = {table: read_table(spark, store, table) for table in tables.TABLES}
+    books = ledger(
+        stored[tables.TICKETS_BRONZE],
+        stored[tables.LABEL_FILES],
+        stored[tables.TICKETS_SILVER],
+        stored[tables.ANNOTATIONS],
+        stored[tables.LABELS],
+        stored[tables.DECISIONS],
+        stored[tables.TRAINING_EXAMPLES],
+        stored[tables.QUARANTINE],
+        stored[tables.SHED],
+    )
+    quarantine = read_place(spark, store, Place.QUARANTINE)
+    return Report(
+        ledger=single_row(books),
+        tables={table.full_name: frame.count() for table, frame in stored.items()},
+        quarantine=by_name(quarantine.transform(quarantine_by_reason)),
+        votes=by_name(stored[tables.LABELS].transform(votes_by_voter)),
+        redactions=by_name(stored[tables.TICKETS_SILVER].transform(redactions_by_type)),
+        clusters=single_row(stored[tables.TICKETS_SILVER].transform(cluster_counts)),
+    )
+
+
+def single_row(frame: DataFrame) -> Counts:
+    """Read a frame of one row of counts."""
+    row = frame.first()
+    return {name: int(value or 0) for name, value in row.asDict().items()} if row else {}
+
+
+def by_name(frame: DataFrame) -> Counts:
+    """Read a frame of `name, rows`."""
+    return {str(row["name"]): int(row["rows"]) for row in frame.collect()}

@@ -1,0 +1,173 @@
+"""Texts, spans and placeholders in plain Python: what is done with what a detector found.
+
+A text is redacted until the detector finds nothing more in what is left, so redacting twice changes nothing.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+INFERRED_ENTITIES = frozenset({"PERSON", "LOCATION", "ORGANIZATION", "NRP", "DATE_TIME"})
+"""Types a model infers from context; all others follow a written form and win where both claim a character."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """Where something personal stands: code points [start, end) of the normalised text; never the value."""
+
+    start: int
+    end: int
+    type: str
+    score: float
+
+
+@dataclass(frozen=True)
+class RedactedText:
+    """A redacted text and what was redacted from it; the text is None when it could not be analysed."""
+
+    text: str | None
+    spans: tuple[Span, ...] = ()
+
+
+Detect = Callable[[Sequence[str]], list[list[Span] | None]]
+"""Finds spans in texts, in their order; None for a text whose analysis failed."""
+
+
+class CodePointRules(dict[int, int | None]):
+    """What `str.translate` does with each code point, worked out when first met."""
+
+    def __missing__(self, code: int) -> int | None:
+        """Keep visible characters; fold white space; drop what is invisible: it hides values from a detector."""
+        category = unicodedata.category(chr(code))
+        if chr(code) in "\r\x85" or category in ("Zl", "Zp"):
+            rule: int | None = ord("\n")
+        elif category == "Zs":
+            rule = ord(" ")
+        else:
+            rule = None if category in ("Cc", "Cf", "Cs") and chr(code) not in "\n\t" else code
+        self[code] = rule
+        return rule
+
+
+CODE_POINT_RULES = CodePointRules()
+
+
+def normalise_text(text: str) -> str:
+    """Give the form that spans count in: NFC, plain spaces and line ends, no control or zero-width characters."""
+    return unicodedata.normalize("NFC", text.replace("\r\n", "\n").translate(CODE_POINT_RULES))
+
+
+def redact_until_clean(texts: Sequence[str], detect: Detect, entities: Iterable[str]) -> list[RedactedText]:
+    """Normalise and redact texts; equal ones are analysed once, and one that fails costs only itself.
+
+    Every round covers at least one more character of each text it goes on with, so it ends.
+    """
+    normalised = [normalise_text(text) for text in texts]
+    placeholder = re.compile("|".join(f"<{re.escape(entity)}>" for entity in entities))
+    found: dict[str, list[Span] | None] = {text: [] for text in normalised}
+    pending = list(found)
+    while pending:
+        current = {text: replace(text, found[text] or []) for text in pending}
+        rests = list(dict.fromkeys(current.values()))
+        findings = dict(zip(rests, detect(rests), strict=True))
+        for text, rest in current.items():
+            found[text] = add_findings(text, found[text] or [], findings[rest], placeholder)
+        # A round that adds nothing to a text has seen that text as it will stay.
+        pending = [text for text in pending if replaced_more(text, found[text], current[text])]
+    return [finish(text, found[text]) for text in normalised]
+
+
+def replaced_more(text: str, spans: list[Span] | None, before: str) -> bool:
+    """Say whether the last round changed a text."""
+    return spans is not None and replace(text, spans) != before
+
+
+def finish(text: str, spans: list[Span] | None) -> RedactedText:
+    """Put the placeholders in."""
+    return RedactedText(None) if spans is None else RedactedText(replace(text, spans), tuple(spans))
+
+
+def replace(text: str, spans: Iterable[Span]) -> str:
+    """Replace ordered, disjoint spans by `<TYPE>`."""
+    parts, position = [], 0
+    for span in spans:
+        parts += [text[position : span.start], f"<{span.type}>"]
+        position = span.end
+    return "".join(parts) + text[position:]
+
+
+def add_findings(
+    text: str, spans: list[Span], findings: list[Span] | None, placeholder: re.Pattern[str]
+) -> list[Span] | None:
+    """Add what was found in the text with its spans replaced, in the text's own coordinates.
+
+    What stands inside a placeholder, the customer's own ones included, is left alone.
+    """
+    if findings is None:
+        return None
+    taken = [*((span.start, span.end) for span in spans), *(match.span() for match in placeholder.finditer(text))]
+    moved = [piece for finding in findings for piece in move_back(finding, spans)]
+    return sorted([*spans, *resolve(text, moved, taken)], key=lambda span: span.start)
+
+
+def move_back(finding: Span, spans: list[Span]) -> Iterator[Span]:
+    """Translate a finding in the replaced text to the text itself, cut at the placeholders in between."""
+    rest_start, text_start = 0, 0
+    for span in [*spans, None]:
+        length = span.start - text_start if span else finding.end - rest_start
+        start, end = max(finding.start, rest_start), min(finding.end, rest_start + length)
+        if start < end:
+            shift = text_start - rest_start
+            yield Span(start + shift, end + shift, finding.type, finding.score)
+        if span:
+            rest_start += length + len(f"<{span.type}>")
+            text_start = span.end
+
+
+def resolve(text: str, findings: Iterable[Span], taken: Iterable[tuple[int, int]]) -> list[Span]:
+    """Make findings disjoint: the surer, then the longer one keeps its characters, the others what is left of theirs.
+
+    So every character that was found is covered, once.
+    """
+    claimed = list(taken)
+    kept = []
+    for finding in sorted(findings, key=rank):
+        for start, end in subtract(finding.start, finding.end, claimed):
+            piece = trim(text, Span(start, end, finding.type, finding.score))
+            if piece:
+                kept.append(piece)
+                claimed.append((piece.start, piece.end))
+    return kept
+
+
+def rank(finding: Span) -> tuple[bool, float, int, int, str]:
+    """Order findings: written forms, surer, longer, earlier ones first."""
+    inferred = finding.type in INFERRED_ENTITIES
+    return inferred, -finding.score, finding.start - finding.end, finding.start, finding.type
+
+
+def subtract(start: int, end: int, claimed: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Give what is left of [start, end) outside the claimed ranges."""
+    rest = [(start, end)]
+    for low, high in claimed:
+        rest = [
+            piece
+            for left, right in rest
+            for piece in ((left, min(right, low)), (max(left, high), right))
+            if piece[0] < piece[1]
+        ]
+    return rest
+
+
+def trim(text: str, span: Span) -> Span | None:
+    """Cut white space from both ends, take combining marks with their letter; None when nothing telling is left."""
+    value = text[span.start : span.end]
+    telling = str.isalpha if span.type in INFERRED_ENTITIES else str.isalnum
+    if not any(map(telling, value)):
+        return None
+    start = span.start + len(value) - len(value.lstrip())
+    end = start + len(value.strip())
+    while end < len(text) and unicodedata.combining(text[end]):
+        end += 1
+    return Span(start, end, span.type, span.score)

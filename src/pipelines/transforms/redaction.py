@@ -1,0 +1,39 @@
+"""Personal data out: raw subject and text become redacted ones, through a detector passed in."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+from pyspark.sql.pandas.functions import pandas_udf
+
+from pipelines.contracts import TICKETS_SILVER
+
+if TYPE_CHECKING:
+    from pyspark.sql._typing import UserDefinedFunctionLike
+
+MapBatches = Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]
+
+REDACTED = T.StructType(
+    [TICKETS_SILVER.columns[name] for name in ("subject", "text", "spans", "withheld", "redaction_version")]
+)
+KEPT = ["record_id", "ticket_key", "subject_key", "text_key", "source", "created_at", "received_day", "position"]
+
+
+def redact(tickets: DataFrame, redactor: MapBatches) -> DataFrame:
+    """Put redacted `subject` and `text`, `spans`, `redaction_version` in the place of `raw_subject` and `raw_text`.
+
+    Records withheld before pass with null text; one whose analysis fails becomes withheld as redaction_failed.
+
+    Args:
+        tickets: RAW_TICKETS with `withheld` and `kept_record_id`.
+        redactor: maps frames of (raw_subject, raw_text, withheld) to frames of `REDACTED`'s columns, row by row.
+    """
+    # PySpark's stubs only know the deprecated functionType, not type hints.
+    build: Callable[..., UserDefinedFunctionLike] = pandas_udf
+    # "Nondeterministic" keeps Spark from running the model again for every filter and column that reads its result.
+    run = build(redactor, returnType=REDACTED).asNondeterministic()
+    answer = run(F.struct("raw_subject", "raw_text", "withheld")).alias("redacted")
+    return tickets.select(*KEPT, "kept_record_id", answer).select(*KEPT, "kept_record_id", "redacted.*")

@@ -1,0 +1,112 @@
+"""Rows with valid defaults: a test names only what it is about."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import types as T
+
+from pipelines.contracts import Table
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+Values = Mapping[str, object]
+
+
+def frame(spark: SparkSession, table: Table, *rows: Values) -> DataFrame:
+    """Make a frame of a declared table; columns that a row does not name are null."""
+    fields = [T.StructField(field.name, field.dataType, True) for field in table.columns]
+    values = [tuple(row.get(field.name) for field in fields) for row in rows]
+    return spark.createDataFrame(values, T.StructType(fields))
+
+
+def record(record_id: str = "r1", **changes: object) -> Values:
+    """A row of silver.tickets; its text_key is made of its text."""
+    text = changes.get("text", "where is my card?")
+    return {
+        "record_id": record_id,
+        "text_key": f"key of {text}",
+        "source": "email",
+        "text": text,
+        "created_at": NOON,
+        "received_day": date(2026, 1, 5),
+        "spans": [],
+        "cluster_id": record_id,
+        "position": f"000000000000/tickets/000000/{record_id}",
+        **changes,
+    }
+
+
+def vote(label: str | None, confidence: float | None, voter: str = "human", **changes: object) -> Values:
+    """A row of silver.labels about the default record's text; the one alternative is the label itself."""
+    versions: dict[str, Values] = {
+        "human": {"model_name": "file"},
+        "memory": {"model_name": "ticket-encoder", "model_version": "1", "model_hash": "e" * 64},
+        "slm": {
+            "model_name": "intent-slm",
+            "model_version": "1",
+            "model_hash": "5" * 64,
+            "prompt_name": "intent-prompt",
+            "prompt_version": "1",
+            "prompt_hash": "9" * 64,
+        },
+    }
+    text = changes.pop("text", "where is my card?")
+    return {
+        "vote_id": f"{voter} {label} {confidence} {sorted(changes.items(), key=str)} {text}",
+        "record_id": "r1",
+        "text_key": f"key of {text}",
+        "voter": voter,
+        "label": label,
+        "confidence": confidence,
+        "alternatives": [(label, confidence)],
+        "voted_at": NOON,
+        **versions[voter],
+        **changes,
+    }
+
+
+def decision(record_id: str = "r1", **changes: object) -> Values:
+    """A row of gold.decisions: accepted as `billing` at .9 by a person."""
+    text = changes.pop("text", "where is my card?")
+    return {
+        "record_id": record_id,
+        "text_key": f"key of {text}",
+        "decision_no": 1,
+        "verdict": "accepted",
+        "place": "gold",
+        "label": "billing",
+        "confidence": 0.9,
+        "labels": ["billing"],
+        "parts": [("human", 0.9)],
+        "versions": ["human=file"],
+        "gate_version": "0123456789abcdef",
+        "decided_at": NOON,
+        **changes,
+    }
+
+
+def message(value: bytes | None, offset: int = 0, **changes: object) -> Values:
+    """A row as Spark's Kafka source gives it."""
+    return {
+        "key": None,
+        "value": value,
+        "topic": "tickets",
+        "partition": 0,
+        "offset": offset,
+        "timestamp": NOON,
+        "headers": None,
+        **changes,
+    }
+
+
+KAFKA = (
+    "key binary, value binary, topic string, partition int, offset long, timestamp timestamp, "
+    "headers array<struct<key:string,value:binary>>"
+)
+
+
+def messages(spark: SparkSession, *rows: Values) -> DataFrame:
+    """Make a frame of Kafka messages."""
+    names = ["key", "value", "topic", "partition", "offset", "timestamp", "headers"]
+    return spark.createDataFrame([tuple(row[name] for name in names) for row in rows], KAFKA)

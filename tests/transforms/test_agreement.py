@@ -1,0 +1,213 @@
+import math
+from datetime import timedelta
+
+import pytest
+from pyspark.sql import DataFrame, Row, SparkSession
+
+from pipelines.contracts import DECISIONS, LABELS, QUARANTINE, SHED, TICKETS_SILVER, TRAINING_EXAMPLES
+from pipelines.settings import GateSettings
+from pipelines.transforms.agreement import current, judge, quarantined, shed_pointers, training_examples
+from pipelines.transforms.evidence import standing_votes
+from tests.builders import NOON, Values, decision, frame, record, vote
+
+LATER = NOON + timedelta(hours=1)
+KNOWN = ["billing", "card", "refund"]
+
+# What is voted on each text, told apart by the text; each is judged alone but all in one Spark job.
+TEXTS: dict[str, list[Values]] = {
+    "equal to the threshold": [vote("card", 0.8)],
+    "just below": [vote("card", 0.7999)],
+    "missing": [vote("card", None)],
+    "not a number": [vote("card", math.nan)],
+    "above one": [vote("card", 80.0)],
+    "missing and below": [vote("card", None), vote("refund", 0.3)],
+    "one of two labels below": [vote("card", 0.9), vote("refund", 0.79)],
+    "twice one label": [vote("card", 0.85), vote("card", 0.95, record_id="r2")],
+    "two labels": [vote("refund", 0.8), vote("card", 0.9, record_id="r2")],
+    "two labels equally sure": [vote("refund", 0.9), vote("card", 0.9)],
+    "says unknown": [vote("unknown", 0.95, "memory")],
+    "not in the list": [vote("gardening", 0.95)],
+    "person over models": [vote("card", 0.82), vote("card", 0.99, "slm"), vote("refund", 0.6, "memory")],
+    "mean of both": [vote("card", 0.9, "slm"), vote("card", 0.7, "memory")],
+    "a model gives it nothing": [vote("card", 0.95, "slm"), vote("refund", 0.6, "memory")],
+    "a model gives it a little": [
+        vote("card", 0.95, "slm"),
+        vote("refund", 0.3, "memory", alternatives=[("refund", 0.3), ("card", 0.7)]),
+    ],
+    "a model counts once": [
+        vote("card", 0.9, "slm", vote_id="a"),
+        vote("card", 0.9, "slm", vote_id="b", record_id="r2"),
+        vote("card", 0.5, "memory"),
+    ],
+    "a model's newest vote": [
+        vote("card", 0.95, "memory"),
+        vote("card", 0.81, "memory", voted_at=LATER),
+    ],
+    "person unsure": [vote("card", 0.4), vote("card", 0.9, "slm")],
+}
+
+
+@pytest.fixture(scope="module")
+def verdicts(spark: SparkSession) -> dict[str, Row]:
+    records = frame(spark, TICKETS_SILVER, *[record(text, text=text) for text in TEXTS])
+    cast = [{**ballot, "text_key": f"key of {text}"} for text, ballots in TEXTS.items() for ballot in ballots]
+    judged = judge(records, frame(spark, LABELS, *cast), frame(spark, DECISIONS), KNOWN, GateSettings(), NOON)
+    assert judged.columns == DECISIONS.payload_names
+    return {row["record_id"]: row for row in judged.collect()}
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict", "reason", "label", "confidence", "labels"),
+    [
+        ("equal to the threshold", "accepted", None, "card", 0.8, ["card"]),
+        ("just below", "low_confidence", "confidence_below_threshold", "card", 0.7999, []),
+        ("missing", "low_confidence", "confidence_missing", "card", None, []),
+        ("not a number", "low_confidence", "confidence_missing", "card", None, []),
+        ("above one", "low_confidence", "confidence_missing", "card", None, []),
+        ("missing and below", "low_confidence", "confidence_below_threshold", "refund", 0.3, []),
+        ("one of two labels below", "accepted", None, "card", 0.9, ["card"]),
+        ("twice one label", "accepted", None, "card", 0.95, ["card"]),
+        ("two labels", "disagreement", "labels_disagree", "card", 0.9, ["card", "refund"]),
+        ("two labels equally sure", "disagreement", "labels_disagree", "card", 0.9, ["card", "refund"]),
+        ("says unknown", "unknown_intent", "intent_unknown", "unknown", 0.95, ["unknown"]),
+        ("not in the list", "unknown_intent", "intent_unknown", "gardening", 0.95, ["gardening"]),
+        ("person over models", "accepted", None, "card", 0.82, ["card"]),
+        ("mean of both", "accepted", None, "card", 0.8, ["card"]),
+        ("a model gives it nothing", "low_confidence", "confidence_below_threshold", "card", 0.475, ["card"]),
+        ("a model gives it a little", "accepted", None, "card", 0.825, ["card"]),
+        ("a model counts once", "low_confidence", "confidence_below_threshold", "card", 0.7, ["card"]),
+        ("a model's newest vote", "accepted", None, "card", 0.81, ["card"]),
+        ("person unsure", "accepted", None, "card", 0.9, ["card"]),
+    ],
+)
+def test_verdicts(
+    verdicts: dict[str, Row],
+    text: str,
+    verdict: str,
+    reason: str | None,
+    label: str,
+    confidence: float | None,
+    labels: list[str],
+) -> None:
+    row = verdicts[text]
+    assert (row["verdict"], row["reason"], row["label"], row["confidence"], row["labels"]) == (
+        verdict,
+        reason,
+        label,
+        confidence,
+        labels,
+    )
+    assert (row["decision_no"], row["place"]) == (1, "gold" if verdict == "accepted" else "quarantine")
+
+
+def test_a_decision_says_who_gave_what_and_in_which_version(verdicts: dict[str, Row]) -> None:
+    row = verdicts["person over models"]
+    assert [tuple(part) for part in row["parts"]] == [("human", 0.82), ("memory", 0.0), ("slm", 0.99)]
+    assert row["versions"] == ["human=file", "memory=ticket-encoder@1", "slm=intent-slm@1/intent-prompt@1"]
+    assert row["gate_version"] == GateSettings().fingerprint()
+
+
+def test_any_label_is_known_when_no_list_is_given(spark: SparkSession) -> None:
+    assert judged(spark, [record()], [vote("gardening", 0.9)], known=[]) == [("r1", 1, "accepted", "gold", "gardening")]
+
+
+def test_votes_on_one_copy_of_a_text_decide_every_copy_and_a_text_without_votes_is_pending(spark: SparkSession) -> None:
+    records = [record("r1"), record("r2"), record("r3", text="nobody voted on this")]
+    assert judged(spark, records, [vote("card", 0.9)]) == [
+        ("r1", 1, "accepted", "gold", "card"),
+        ("r2", 1, "accepted", "gold", "card"),
+    ]
+
+
+def test_no_vote_lifts_a_withheld_record(spark: SparkSession) -> None:
+    records = [
+        record("shed", withheld="over_daily_limit"),
+        record("long", withheld="text_too_long"),
+        record("failed", withheld="redaction_failed"),
+    ]
+    assert judged(spark, records, [vote("card", 0.99)]) == [
+        ("failed", 1, "failed", "quarantine", None),
+        ("long", 1, "too_long", "quarantine", None),
+        ("shed", 1, "shed", "shed", None),
+    ]
+
+
+def test_a_later_conflicting_vote_moves_a_record_out_of_gold(spark: SparkSession) -> None:
+    votes = [vote("billing", 0.9), vote("refund", 0.9)]
+    assert judged(spark, [record()], votes, [decision()]) == [("r1", 2, "disagreement", "quarantine", "billing")]
+
+
+def test_what_has_not_changed_is_not_decided_again(spark: SparkSession) -> None:
+    old = decision(decision_no=1, verdict="disagreement", place="quarantine", labels=["billing", "refund"])
+    newest = decision(decision_no=2, confidence=0.9000000001, parts=[("slm", 0.9)])
+    assert judged(spark, [record()], [vote("billing", 0.9)], [old, newest]) == []
+
+
+def test_a_discarded_record_stays_discarded(spark: SparkSession) -> None:
+    discarded = decision(verdict="discarded", place="discarded")
+    assert judged(spark, [record()], [vote("billing", 0.99)], [discarded]) == []
+
+
+def test_only_confident_votes_stand(spark: SparkSession) -> None:
+    votes = [vote("a", 0.8), vote("b", 0.79), vote("c", None), vote("d", math.nan), vote("e", 1.5), vote("f", -1.0)]
+    standing = standing_votes(frame(spark, LABELS, *votes), 0.8)
+    assert [row["label"] for row in standing.collect()] == ["a"]
+
+
+def test_every_decision_goes_to_the_one_place_it_names(spark: SparkSession) -> None:
+    decided = frame(
+        spark,
+        DECISIONS,
+        decision("r1", parts=[("human", 0.9), ("slm", 0.8)]),
+        decision("r2", verdict="low_confidence", place="quarantine", reason="confidence_missing", labels=[]),
+        decision("r3", verdict="shed", place="shed", reason="over_daily_limit", label=None, labels=[]),
+    )
+    records = frame(
+        spark,
+        TICKETS_SILVER,
+        record("r1"),
+        record("r2"),
+        record("r3", kept_record_id="r1", withheld="over_daily_limit"),
+    )
+    gold = training_examples(decided, records)
+    quarantine = quarantined(decided, records)
+    shed = shed_pointers(decided, records)
+    assert [frame.columns for frame in (gold, quarantine, shed)] == [
+        table.payload_names for table in (TRAINING_EXAMPLES, QUARANTINE, SHED)
+    ]
+    assert [(row["record_id"], row["text"], row["voters"]) for row in gold.collect()] == [
+        ("r1", "where is my card?", ["human", "slm"])
+    ]
+    assert [(row["record_id"], row["reason"]) for row in quarantine.collect()] == [("r2", "confidence_missing")]
+    assert [(row["record_id"], row["kept_record_id"]) for row in shed.collect()] == [("r3", "r1")]
+
+
+def test_a_decision_without_its_silver_row_is_placed_all_the_same(spark: SparkSession) -> None:
+    placed = training_examples(frame(spark, DECISIONS, decision("r9")), frame(spark, TICKETS_SILVER, record("r1")))
+    assert [(row["record_id"], row["text"]) for row in placed.collect()] == [("r9", None)]
+
+
+def test_a_reader_in_the_middle_of_a_move_sees_a_record_once(spark: SparkSession) -> None:
+    gold = frame(spark, TRAINING_EXAMPLES, decision("r1"), decision("r2"), decision("r2", decision_no=3))
+    quarantine = frame(spark, QUARANTINE, decision("r1", decision_no=2), decision("r2", decision_no=2))
+    shed = frame(spark, SHED)
+    seen = ids(current(gold, quarantine, shed)), ids(current(quarantine, gold, shed))
+    assert seen == ([("r2", 3)], [("r1", 2)])
+
+
+def ids(rows: DataFrame) -> list[tuple[str, int]]:
+    return sorted((row["record_id"], row["decision_no"]) for row in rows.collect())
+
+
+def judged(
+    spark: SparkSession,
+    records: list[Values],
+    votes: list[Values],
+    previous: list[Values] | None = None,
+    known: list[str] = KNOWN,
+) -> list[tuple[object, ...]]:
+    """Judge and show record, decision number, verdict, place and label, in order of the record."""
+    stored = frame(spark, LABELS, *votes), frame(spark, DECISIONS, *(previous or []))
+    verdicts = judge(frame(spark, TICKETS_SILVER, *records), *stored, known, GateSettings(), NOON)
+    rows = verdicts.orderBy("record_id").collect()
+    return [tuple(row[name] for name in ("record_id", "decision_no", "verdict", "place", "label")) for row in rows]
