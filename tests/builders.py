@@ -61,7 +61,7 @@ def vote(label: str | None, confidence: float | None, voter: str = "human", **ch
         "confidence": confidence,
         "alternatives": [(label, confidence)],
         "voted_at": NOON,
-        **versions[voter],
+        **versions.get(voter, {}),
         **changes,
     }
 
@@ -110,3 +110,21 @@ def messages(spark: SparkSession, *rows: Values) -> DataFrame:
     """Make a frame of Kafka messages."""
     names = ["key", "value", "topic", "partition", "offset", "timestamp", "headers"]
     return spark.createDataFrame([tuple(row[name] for name in names) for row in rows], KAFKA)
+
+
+RAW_TICKET = (
+    "record_id string, ticket_key string, subject_key string, text_key string, source string, raw_subject string, "
+    "raw_text string, created_at timestamp, received_day date, position string"
+)
+
+
+def raw_tickets(spark: SparkSession, *rows: Values) -> DataFrame:
+    """Make a RAW_TICKETS frame: by default one e-mail of one day, positions in the order given."""
+    defaults: Values = {"source": "email", "raw_text": "where is my card?", "created_at": NOON}
+    values = []
+    for number, row in enumerate(rows):
+        made = {**defaults, "received_day": date(2026, 1, 5), "position": f"000000000001/tickets/000000/{number:015d}"}
+        made = {**made, **row}
+        made.setdefault("text_key", f"key of {made['raw_text']}")
+        values.append(tuple(made.get(name.split()[0]) for name in RAW_TICKET.split(", ")))
+    return spark.createDataFrame(values, RAW_TICKET)

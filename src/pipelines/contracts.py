@@ -4,7 +4,7 @@ Read it as the picture of the flow: bronze (what came), silver (what is safe to 
 label), decisions (what the gate made of it) and the places a record can be in.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import types as T
@@ -21,6 +21,18 @@ STRINGS = T.ArrayType(STRING, containsNull=False)
 def column(name: str, kind: T.DataType, comment: str, nullable: bool = True) -> T.StructField:
     """Declare one column with its meaning (units included)."""
     return T.StructField(name, kind, nullable, {"comment": comment})
+
+
+def uncommented(fields: Iterable[T.StructField]) -> T.StructType:
+    """Make a type of declared columns without their comments: what Python workers give back has none."""
+    return T.StructType([T.StructField(field.name, bare(field.dataType), field.nullable) for field in fields])
+
+
+def bare(kind: T.DataType) -> T.DataType:
+    """Give a type without the comments of its parts."""
+    if isinstance(kind, T.ArrayType):
+        return T.ArrayType(bare(kind.elementType), kind.containsNull)
+    return uncommented(kind.fields) if isinstance(kind, T.StructType) else kind
 
 
 @dataclass(frozen=True)

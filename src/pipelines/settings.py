@@ -159,6 +159,9 @@ class LabellingSettings:
     slm_examples: int = 4
     """Verified examples shown in the prompt."""
     slm_max_text_tokens: int = 256
+    """The rest of a longer text is not read by the model."""
+    slm_temperature: float = 3.0
+    """Softness of the language model's vote: its bare likelihoods are far too sure."""
 
     def __post_init__(self) -> None:
         """Refuse contradictions."""

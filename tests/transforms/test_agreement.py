@@ -29,6 +29,11 @@ TEXTS: dict[str, list[Values]] = {
     "not in the list": [vote("gardening", 0.95)],
     "person over models": [vote("card", 0.82), vote("card", 0.99, "slm"), vote("refund", 0.6, "memory")],
     "mean of both": [vote("card", 0.9, "slm"), vote("card", 0.7, "memory")],
+    "mean of three, short of it by rounding only": [
+        vote("card", 0.7, "memory"),
+        vote("card", 0.8, "slm"),
+        vote("card", 0.9, "student"),
+    ],
     "a model gives it nothing": [vote("card", 0.95, "slm"), vote("refund", 0.6, "memory")],
     "a model gives it a little": [
         vote("card", 0.95, "slm"),
@@ -73,6 +78,7 @@ def verdicts(spark: SparkSession) -> dict[str, Row]:
         ("not in the list", "unknown_intent", "intent_unknown", "gardening", 0.95, ["gardening"]),
         ("person over models", "accepted", None, "card", 0.82, ["card"]),
         ("mean of both", "accepted", None, "card", 0.8, ["card"]),
+        ("mean of three, short of it by rounding only", "accepted", None, "card", 0.8, ["card"]),
         ("a model gives it nothing", "low_confidence", "confidence_below_threshold", "card", 0.475, ["card"]),
         ("a model gives it a little", "accepted", None, "card", 0.825, ["card"]),
         ("a model counts once", "low_confidence", "confidence_below_threshold", "card", 0.7, ["card"]),

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 import pytest
@@ -26,11 +27,11 @@ KNOWN = "record_id string, ticket_key string, subject_key string, text_key strin
 
 
 @pytest.fixture(params=["UTC", "America/New_York"])
-def any_zone(spark: SparkSession, request: pytest.FixtureRequest) -> SparkSession:
+def any_zone(spark: SparkSession, request: pytest.FixtureRequest) -> Iterator[SparkSession]:
     before = spark.conf.get("spark.sql.session.timeZone")
     spark.conf.set("spark.sql.session.timeZone", request.param)
-    request.addfinalizer(lambda: spark.conf.set("spark.sql.session.timeZone", before))
-    return spark
+    yield spark
+    spark.conf.set("spark.sql.session.timeZone", before)
 
 
 def types_of(table: Table) -> list[str]:

@@ -13,7 +13,10 @@ def parse(content: str | bytes) -> list[LabelRow]:
 
 
 def test_a_reordered_header_and_a_further_column_do_not_move_a_cell() -> None:
-    content = '\ufefflabel,note,record_id,confidence_score,text,annotator_id\r\nrefund,hi,abc,0.9,"Money\nback, please",ann\r\n'
+    content = (
+        "\ufefflabel,note,record_id,confidence_score,text,annotator_id\r\n"
+        'refund,hi,abc,0.9,"Money\nback, please",ann\r\n'
+    )
     assert parse(content) == [
         LabelRow(
             row_number=1,

@@ -13,9 +13,7 @@ def test_people_are_asked_about_what_the_votes_could_not_settle_and_about_nothin
     decided = frame(
         spark,
         DECISIONS,
-        decision(
-            "r1", verdict="disagreement", reason="labels_disagree", place="quarantine", labels=["a", "b"], label="b"
-        ),
+        decision("r1", verdict="disagreement", reason="labels_disagree", place="quarantine", labels=["c", "d"]),
         decision("r2", verdict="low_confidence", reason="confidence_missing", **kept_out),
         decision("r3", verdict="unknown_intent", reason="intent_unknown", **kept_out, label="unknown"),
         decision("r4", verdict="too_long", reason="text_too_long", **kept_out),
@@ -27,7 +25,7 @@ def test_people_are_asked_about_what_the_votes_could_not_settle_and_about_nothin
     tasks = review_tasks(decided, records, GateSettings(audit_share=0.0))
     assert tasks.columns == REVIEW_QUEUE.payload_names
     assert [(row["record_id"], row["task"], row["labels"]) for row in tasks.orderBy("record_id").collect()] == [
-        ("r1", "labels_disagree", ["a", "b"]),
+        ("r1", "labels_disagree", ["billing", "c", "d"]),
         ("r2", "confidence_missing", ["billing"]),
         ("r3", "intent_unknown", ["unknown"]),
         ("r7", "confidence_missing", []),

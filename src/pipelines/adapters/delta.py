@@ -115,7 +115,7 @@ def append_once(frame: DataFrame, store: TableStore, table: Table, write: BatchW
     if write.epoch > 1:
         written = read_table(frame.sparkSession, store, table).where(F.col("query_epoch") != write.query_epoch)
         rows = rows.join(written.select(*table.key), on=list(table.key), how="left_anti").select(*table.payload_names)
-    traced = rows.withColumns({"query_epoch": F.lit(write.query_epoch), "batch_id": F.lit(write.batch_id)})
+    traced = rows.withColumns({"query_epoch": F.lit(write.query_epoch), "batch_id": F.lit(write.batch_id).cast("long")})
     writer = (
         traced.write.format("delta")
         .mode("append")

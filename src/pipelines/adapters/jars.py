@@ -32,6 +32,13 @@ SPARK_LINES = {
     "2.12": ("3.3.2", ("3.5.3", "3.5.4", "3.5.5", "3.5.7")),
     "2.13": ("4.0.0", ("4.0.0",)),
 }
+# What Ivy says when it fails, the most telling first: a registry that is not reached also counts as "not found".
+FAILURES = (
+    r"Server access error at url \S+ \((.+)\)",
+    r"(Host \S+ not found)",
+    r":: (\S+#\S+: not found)",
+    r"(no end after .+)",
+)
 SETTINGS_XML = """<ivysettings>
   <settings defaultResolver="central"/>
   <resolvers><ibiblio name="central" m2compatible="true" root="{registry}"/></resolvers>
@@ -154,10 +161,8 @@ def run_command(command: list[str]) -> tuple[bool, str]:
 
 def explain_failure(group: Group, registry: str, output: str) -> str:
     """Say in one sentence why jars did not come, from Ivy's own words."""
-    causes = re.findall(
-        r"Server access error at url \S+ \((.+)\)|(?:unresolved dependency|::) (\S+#\S+: not found)", output
-    )
-    cause = next((first or second for first, second in causes), "Ivy gave no reason")
+    causes = (match for pattern in FAILURES for match in re.findall(pattern, output))
+    cause = next(causes, "Ivy gave no reason")
     return (
         f"The {group} jars could not be fetched from {registry} ({cause}). "
         f"Check the network (HTTPS_PROXY is honoured), or set {REGISTRY_VARIABLE} to a Maven mirror you can reach, "

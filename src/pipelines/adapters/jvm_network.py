@@ -2,6 +2,7 @@
 
 import os
 import ssl
+import warnings
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -47,9 +48,11 @@ def build_store(certificates: list[bytes]) -> bytes:
     entries = []
     for number, certificate in enumerate(certificates):
         try:
-            loaded = load_der_x509_certificate(certificate)
+            with warnings.catch_warnings():
+                # Some old authorities break today's encoding rules; which ones is nothing a user can mend.
+                warnings.simplefilter("ignore")
+                loaded = load_der_x509_certificate(certificate)
         except ValueError:
-            # Some old authorities break today's encoding rules; Java need not trust those.
             continue
         entries.append(pkcs12.PKCS12Certificate(loaded, f"authority-{number}".encode()))
     return pkcs12.serialize_java_truststore(entries, BestAvailableEncryption(STORE_PASSWORD.encode()))

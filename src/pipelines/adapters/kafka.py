@@ -96,7 +96,7 @@ def produce(
             break
     wait_for_acknowledgements(producer, delivery, on_progress)
     if delivery.failure is not None:
-        problem = f"{delivery.failure.name()} after {delivery.acknowledged} acknowledged messages"
+        problem = f"{delivery.failure.str()} after {delivery.acknowledged} acknowledged messages"
         raise unavailable(servers, problem)
     return ProduceCount(delivery.acknowledged, tuple(sorted(delivery.too_large)))
 

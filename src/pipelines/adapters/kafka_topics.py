@@ -110,13 +110,13 @@ def create_topic(admin: "AdminClient", settings: KafkaSettings, servers: str) ->
 
 
 def describe(error: Exception) -> str:
-    """Say a Kafka error by its name: what brokers write beside it may hold parts of a message."""
-    return str(error.args[0].name()) if error.args and hasattr(error.args[0], "name") else type(error).__name__
+    """Say a Kafka error in its own words; they speak of brokers and topics, never of a message's content."""
+    return str(error.args[0].str()) if error.args and hasattr(error.args[0], "str") else type(error).__name__
 
 
 def unavailable(servers: str, problem: str) -> ServiceUnavailableError:
     """Build the error that says which Kafka failed and what to do."""
     return ServiceUnavailableError(
-        f"Kafka at {servers} did not do as asked: {problem}. Check that it runs and that kafka.bootstrap_servers and "
+        f"Kafka at {servers} cannot be used: {problem}. Check that it runs and that kafka.bootstrap_servers and "
         "kafka.security_protocol fit it; to check, type: lakehouse doctor"
     )

@@ -8,14 +8,18 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pipelines.errors import SettingsError
+from pipelines.settings import RedactionSettings
+
 if TYPE_CHECKING:
-    from presidio_analyzer import EntityRecognizer, RecognizerResult
-    from presidio_analyzer.nlp_engine import NlpArtifacts
+    from presidio_analyzer import EntityRecognizer, RecognizerRegistry, RecognizerResult
+    from presidio_analyzer.nlp_engine import NlpArtifacts, SpacyNlpEngine
 
 RULES_VERSION = 1
 """Raise it with every change of a pattern: it is part of each row's redaction_version."""
 
 NAME = r"(?-i:\p{Lu}[\p{L}'\u2019-]+(?:[ ](?:\p{Lu}[\p{L}'\u2019-]+|\p{Lu}\.|de|da|van|von|bin|al)){0,3})"
+ANY_CASE = r"\p{L}[\p{L}'\u2019-]+"
 NOT_A_NAME = (
     r"(?!(?:all|anyone|customer|everybody|everyone|folks|guys|ladies|madam|mam|people|support|service|sir|sirs|team|"
     r"there|whom|agent|help|dear|again|both|friend|friends|the|your|you|thanks|please|regards|best)\b)"
@@ -62,10 +66,7 @@ PATTERNS: dict[str, tuple[tuple[str, float], ...]] = {
     ),
     "PERSON": (
         (rf"\b(?:my|our) (?:full )?name(?: is|'s|\u2019s|:) ?\K{NAME}", 0.7),
-        (
-            rf"\bmy name is \K{NOT_A_FIRST_NAME}\p{{L}}[\p{{L}}'\u2019-]+(?: {NOT_A_LAST_NAME}\p{{L}}[\p{{L}}'\u2019-]+)?",
-            0.6,
-        ),
+        (rf"\bmy name is \K{NOT_A_FIRST_NAME}{ANY_CASE}(?: {NOT_A_LAST_NAME}{ANY_CASE})?", 0.6),
         (rf"^(?:hi|hello|hey|good (?:morning|afternoon|evening))\b[^\n.?]{{0,20}}\bthis is \K{NAME}", 0.6),
         (rf"^(?:hi|hello|hey|dear),? \K{NOT_A_NAME}{NAME}(?=\s?[,!:;\n\u2013-])", 0.6),
         (rf"\b{CLOSING},?[ ]*\n\s{{0,3}}\K{NOT_A_NAME}{NAME}", 0.6),
@@ -79,6 +80,15 @@ PATTERNS: dict[str, tuple[tuple[str, float], ...]] = {
 REPLACED = frozenset({"EMAIL_ADDRESS", "URL", "IBAN_CODE"})
 CARD = (r"\b(?!1\d{12}(?!\d))[1-6]\d{3}[- ]?\d{3,4}[- ]?\d{3,4}[- ]?\d{3,5}\b", r"\b[2-6]\d{15,18}\b")
 """Presidio's card pattern, with Mastercard's 2-series and 19 digits; each match must pass Luhn."""
+
+PRODUCT_WORDS = frozenset(
+    {
+        *("mastercard", "mastercards", "maestro", "visa", "visas", "amex", "paypal", "venmo", "zelle"),
+        *("withdrawal", "topup", "top-up", "atm", "pin", "iban", "swift", "bic", "kyc"),
+        *("android", "iphone", "wifi"),
+    }
+)
+"""What the small model takes for a person or a place in tickets."""
 
 DIGIT = re.compile(r"\d")
 GATES: dict[str, re.Pattern[str]] = {
@@ -96,6 +106,11 @@ IBAN = re.compile(r"(?<![A-Z0-9])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,34}", re.IGNO
 def possible_entities(text: str, entities: tuple[str, ...]) -> list[str]:
     """Name the entities that the text can hold at all; an entity without a gate always can."""
     return [entity for entity in entities if entity not in GATES or GATES[entity].search(text)]
+
+
+def is_product_word(value: str) -> bool:
+    """Say whether a found name is a word of the trade."""
+    return value.casefold() in PRODUCT_WORDS
 
 
 def find_ibans(text: str) -> Iterator[tuple[int, int]]:
@@ -120,7 +135,8 @@ def build_recognizers(language: str) -> "list[EntityRecognizer]":
     from presidio_analyzer import EntityRecognizer, Pattern, PatternRecognizer, RecognizerResult
     from presidio_analyzer.predefined_recognizers import CreditCardRecognizer
 
-    class IbanRecognizer(EntityRecognizer):
+    # Presidio looks its own recognizers up by class name among all subclasses: ours must not share one.
+    class TicketIbanRecognizer(EntityRecognizer):
         def load(self) -> None:
             """Nothing to load."""
 
@@ -140,5 +156,28 @@ def build_recognizers(language: str) -> "list[EntityRecognizer]":
     ]
     cards = [Pattern(f"card {number}", regex, 0.3) for number, regex in enumerate(CARD)]
     luhn = CreditCardRecognizer(patterns=cards, supported_language=language, name="Ticket_cards")
-    iban = IbanRecognizer(supported_entities=["IBAN_CODE"], supported_language=language, name="Ticket_IBAN_CODE")
+    iban = TicketIbanRecognizer(supported_entities=["IBAN_CODE"], supported_language=language, name="Ticket_IBAN_CODE")
     return [*ours, luhn, iban]
+
+
+def build_registry(settings: RedactionSettings, nlp_engine: "SpacyNlpEngine") -> "RecognizerRegistry":
+    """Collect the recognizers of the settings' entities.
+
+    Raises:
+        SettingsError: when an entity has none.
+    """
+    from presidio_analyzer import RecognizerRegistry
+
+    presidio = RecognizerRegistry(supported_languages=[settings.language])
+    presidio.load_predefined_recognizers(languages=[settings.language], nlp_engine=nlp_engine)
+    own = build_recognizers(settings.language)
+    theirs = [one for one in presidio.recognizers if REPLACED.isdisjoint(one.supported_entities)]
+    supported = {entity for one in (*own, *theirs) for entity in one.supported_entities}
+    missing = sorted(set(settings.entities) - supported)
+    if missing:
+        raise SettingsError(
+            f"Setting redaction.entities: nothing detects {', '.join(missing)}; "
+            f"choose among {', '.join(sorted(supported))}."
+        )
+    chosen = [one for one in (*own, *theirs) if not set(settings.entities).isdisjoint(one.supported_entities)]
+    return RecognizerRegistry(recognizers=chosen, supported_languages=[settings.language])

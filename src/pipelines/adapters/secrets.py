@@ -29,10 +29,14 @@ def read_secret(reference: str, base: Path) -> str:
 
 
 def read_databricks_secret(scope: str, key: str, reference: str) -> str:
-    """Ask the workspace's secret utility; only there is it importable."""
+    """Ask Databricks for a secret: its secret utility is there in a workspace, or anywhere with DATABRICKS_HOST set."""
+    # Without either, the SDK would search the network for credentials for ten seconds before it gives up.
+    reachable = "DATABRICKS_RUNTIME_VERSION" in os.environ or "DATABRICKS_HOST" in os.environ
     try:
+        if not reachable:
+            raise ImportError
         from databricks.sdk.runtime import dbutils
-    except ImportError as error:
+    except (ImportError, ValueError) as error:
         raise SettingsError(
             f"Secret reference {reference}: a Databricks secret can only be read inside a Databricks workspace; "
             "elsewhere use env:NAME or file:PATH."

@@ -15,6 +15,9 @@ from pipelines.settings import SparkSettings
 
 LOG4J = """rootLogger.level = warn
 rootLogger.appenderRef.file.ref = file
+# Says once a message that a reader thread is not of Kafka's own kind; harmless, and thousands of lines.
+logger.consumer.name = org.apache.spark.sql.kafka010.consumer.KafkaDataConsumer
+logger.consumer.level = error
 appender.file.type = RollingFile
 appender.file.name = file
 appender.file.fileName = {log}

@@ -188,11 +188,9 @@ class HadoopFolder:
 
     def __init__(self, uri: str, spark: SparkSession) -> None:
         self.uri = uri.rstrip("/")
+        if spark._jvm is None:
+            raise StorageError(f"{uri} cannot be reached from a remote session. Name a local folder or a volume.")
         self.jvm = spark._jvm
-        if self.jvm is None:
-            raise StorageError(
-                f"{uri} cannot be reached from a remote session. Name a local folder or a volume's path."
-            )
         try:
             self.files = self.at("").getFileSystem(spark._jsparkSession.sessionState().newHadoopConf())
         except Py4JJavaError as error:

@@ -6,7 +6,7 @@ from functools import reduce
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.streaming import StreamingQuery
+from pyspark.sql.streaming.query import StreamingQuery
 
 from pipelines.adapters.delta import BatchWrite, TableStore, read_table
 from pipelines.contracts import Table
@@ -54,14 +54,12 @@ def read_appends(spark: SparkSession, store: TableStore, tables: list[Table], fi
 
     Moves and erasures delete rows: those commits are skipped, they never hold inserts.
     """
-    streams = [
-        spark.readStream.format("delta")
-        .option("skipChangeCommits", "true")
-        .option("maxFilesPerTrigger", files_per_batch)
-        .table(store.name(table))
-        .withColumn("origin", F.lit(table.full_name))
-        for table in tables
-    ]
+    streams = []
+    for table in tables:
+        reader = spark.readStream.format("delta").option("skipChangeCommits", "true")
+        reader = reader.option("maxFilesPerTrigger", files_per_batch)
+        rows = reader.table(store.name(table)) if store.catalog else reader.load(store.path(table))
+        streams.append(rows.select(*table.column_names, F.lit(table.full_name).alias("origin")))
     return reduce(lambda left, right: left.unionByName(right, allowMissingColumns=True), streams)
 
 
@@ -109,9 +107,9 @@ def open_epoch(spark: SparkSession, plan: StreamPlan, store: TableStore, sink: T
     # One ahead is the normal trace of a crash between the table's commit and the checkpoint's.
     if written.get(newest, -1) > committed + 1:
         raise CheckpointMismatchError(
-            f"Query {plan.name}: table {sink.full_name} holds batch {written[newest]} of epoch {newest}, but its checkpoint "
-            f"knows {committed + 1} batches (deleted, or an older copy?). Put the checkpoint back, or run again with "
-            "--new-epoch: everything is read anew, and rows that stand already are not written twice."
+            f"Query {plan.name}: table {sink.full_name} holds batch {written[newest]} of epoch {newest}, but its "
+            f"checkpoint knows {committed + 1} batches (deleted, or an older copy?). Put the checkpoint back, or run "
+            "again with --new-epoch: everything is read anew, and rows that stand already are not written twice."
         )
     return newest
 

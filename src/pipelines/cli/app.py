@@ -1,7 +1,8 @@
 """The command line: one vocabulary, one error boundary, exit codes that mean something.
 
-0 done; 1 stopped; 2 or 64 wrong call; 65 wrong content of a file; 69 a service or package is missing; 70 checkpoint and
-table disagree; 74 cannot write; 78 wrong settings or workspace; 3 the ledger does not add up; 4 an export does not verify.
+0 done; 1 stopped; 2 or 64 wrong call; 65 wrong content of a file; 69 a service or package is missing; 70 checkpoint
+and table disagree; 74 cannot write; 78 wrong settings or workspace; 3 the ledger does not add up; 4 an export does not
+verify; 130 stopped by Ctrl-C.
 """
 
 import errno
@@ -15,7 +16,7 @@ import click
 import typer
 from typer.main import get_command
 
-from pipelines.cli import demo, exports, flow, looking, project, upkeep
+from pipelines.cli import demo, evaluate, exports, flow, looking, project, upkeep
 from pipelines.cli.screens import err
 from pipelines.errors import PipelineError, StorageError
 
@@ -33,7 +34,7 @@ app.command()(flow.run)
 app.command()(exports.validate)
 app.command()(exports.export)
 app.command()(exports.verify)
-app.command()(exports.evaluate)
+app.command()(evaluate.evaluate)
 app.command()(looking.status)
 app.command()(looking.sql)
 app.command()(upkeep.setup)

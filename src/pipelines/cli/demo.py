@@ -4,6 +4,7 @@ import contextlib
 import shutil
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +17,7 @@ from pipelines.cli.exports import export_tables
 from pipelines.cli.flow import ORDER, Slm, Stage
 from pipelines.cli.opening import open_broker, open_flow, open_spark, open_tables, prepare_models, with_slm
 from pipelines.cli.options import JsonOption
-from pipelines.cli.screens import counting, say
+from pipelines.cli.screens import counting, say, tell
 from pipelines.configuration import conf_dir
 from pipelines.errors import UsageError
 from pipelines.intents import load_intents
@@ -31,14 +32,15 @@ SEED = 20260105
 
 
 def demo(
-    workspace: Annotated[Path, typer.Option("--workspace", "-w", help="Folder of the demo's workspace.")] = Path("demo"),
+    workspace: Annotated[Path, typer.Option("--workspace", "-w", help="Folder of the demo's workspace.")] = Path(
+        "demo"
+    ),
     tickets: Annotated[int, typer.Option("--tickets", min=50, help="Messages to generate.")] = 2_000,
     seed: Annotated[int, typer.Option("--seed", help="Equal seeds, equal tickets.")] = SEED,
     slm: Annotated[Slm | None, typer.Option("--slm", help="Override labelling.slm.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Generate tickets, send them through Kafka, bronze, silver, labels and the gate, export, and account for each."""
-    began = time.monotonic()
     found = with_slm(fresh_workspace(workspace), slm)
     simulation = generate(seed, tickets)
     write_truth(simulation, found.root / "truth.jsonl")
@@ -53,10 +55,14 @@ def demo(
         stages = run_stages(found, spark, servers, models)
         exporting = time.monotonic()
         manifest = export_tables(found, spark, str(found.root / "export"))
-        stages.append(StageResult("export", sum(file["rows"] for file in manifest["files"].values()), time.monotonic() - exporting))
+        stages.append(
+            StageResult(
+                "export", sum(file["rows"] for file in manifest["files"].values()), time.monotonic() - exporting
+            )
+        )
         store = open_tables(found, spark)
         counted = report(spark, store)
-        show_results(found, spark, store, counted, stages, manifest, time.monotonic() - began, as_json)
+        show_results(found, spark, store, counted, stages, manifest, as_json)
     counted.check(drained=True)
 
 
@@ -68,7 +74,9 @@ def fresh_workspace(root: Path) -> Workspace:
         return init_workspace(root, load_intents(conf_dir() / "demo" / "intents.yml"), PLACE)
     workspace = open_workspace(root)
     if workspace.place != PLACE:
-        raise UsageError(f"{root} is a workspace of your own; the demo would empty it. Name another one with --workspace.")
+        raise UsageError(
+            f"{root} is a workspace of your own; the demo would empty it. Name another one with --workspace."
+        )
     for name in FRESH:
         shutil.rmtree(root / name, ignore_errors=True)
     say(f"Emptied the earlier demo in {root}; its registered models stay.")
@@ -91,6 +99,6 @@ def run_stages(workspace: Workspace, spark: SparkSession, servers: str, models: 
             with counting("making the models ready"):
                 models.result()
         with counting(f"{stage}: rows read") as count:
-            results.append(drain(flow, str(stage), lambda _, rows, count=count: count(rows)))
+            results.append(drain(flow, str(stage), partial(tell, count)))
         say(f"{stage}: {results[-1].rows:,} rows read in {results[-1].seconds:.1f} s")
     return results

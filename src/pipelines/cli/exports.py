@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 
 from pipelines import contracts as tables
 from pipelines.adapters.delta import read_table, table_version
-from pipelines.adapters.detectors import build_redactor, leave_texts
+from pipelines.adapters.detectors import build_redactor
 from pipelines.cli.opening import open_scratch_spark, open_spark, open_tables
 from pipelines.cli.options import JsonOption, WorkspaceOption
 from pipelines.cli.screens import counting, out, show_json, show_table
@@ -18,6 +18,7 @@ from pipelines.intents import label_set_hash
 from pipelines.jobs import scheduled
 from pipelines.jobs.manifests import Manifest
 from pipelines.jobs.manifests import verify as verify_folder
+from pipelines.transforms.redaction import leave_texts
 from pipelines.workspace import Workspace, find_workspace
 
 OutOption = Annotated[

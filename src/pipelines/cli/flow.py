@@ -3,13 +3,14 @@
 import contextlib
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from pipelines.cli.opening import open_broker, open_flow, open_spark, prepare_models, with_slm
 from pipelines.cli.options import JsonOption, WorkspaceOption
-from pipelines.cli.screens import counting, say, show_json, show_table
+from pipelines.cli.screens import counting, say, show_json, show_table, tell
 from pipelines.errors import UsageError
 from pipelines.jobs.runner import StageResult, drain, run_continuously
 from pipelines.workspace import Workspace, find_workspace
@@ -33,7 +34,7 @@ class Slm(StrEnum):
     OFF = "off"
 
 
-ORDER = [Stage.BRONZE, Stage.SILVER, Stage.LABELS, Stage.GATE]
+ORDER: list[Stage] = [Stage.BRONZE, Stage.SILVER, Stage.LABELS, Stage.GATE]
 
 
 def run(
@@ -53,13 +54,15 @@ def run(
     if continuous and as_json:
         raise UsageError("--continuous runs until it is stopped, so there is no end at which --json could report.")
     found = with_slm(find_workspace(workspace), slm)
-    stages = ORDER if stage is Stage.ALL else [stage]
+    stages: list[Stage] = ORDER if stage is Stage.ALL else [stage]
     if continuous:
         keep_running(found, stages, new_epoch)
         return
     results = list(run_stages(found, stages, new_epoch))
     if as_json:
-        show_json([{"stage": result.name, "rows": result.rows, "seconds": round(result.seconds, 1)} for result in results])
+        show_json(
+            [{"stage": result.name, "rows": result.rows, "seconds": round(result.seconds, 1)} for result in results]
+        )
     else:
         rows = [(result.name, result.rows, result.seconds) for result in results]
         show_table("Drained", ("stage", "rows read", "seconds"), rows, "Next: lakehouse status")
@@ -75,7 +78,7 @@ def run_stages(workspace: Workspace, stages: list[Stage], new_epoch: bool = Fals
             if stage is Stage.LABELS:
                 prepare_models(workspace)
             with counting(f"{stage}: rows read") as count:
-                yield drain(opened, str(stage), lambda _, rows, count=count: count(rows))
+                yield drain(opened, str(stage), partial(tell, count))
 
 
 def keep_running(workspace: Workspace, stages: list[Stage], new_epoch: bool) -> None:
@@ -88,4 +91,4 @@ def keep_running(workspace: Workspace, stages: list[Stage], new_epoch: bool) -> 
         opened = open_flow(workspace, spark, servers, new_epoch)
         say(f"Running {', '.join(stages)}. Ctrl-C stops after the batch in hand; servers: {servers or 'not needed'}")
         with counting("rows read") as count:
-            run_continuously(opened, [str(stage) for stage in stages], lambda _, rows: count(rows), lambda: True)
+            run_continuously(opened, [str(stage) for stage in stages], partial(tell, count), lambda: True)

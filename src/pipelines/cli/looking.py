@@ -1,6 +1,7 @@
 """`status` and `sql`: what stands in the tables."""
 
 import re
+from operator import itemgetter
 from typing import Annotated
 
 import typer
@@ -63,7 +64,7 @@ def show_report(counted: Report) -> None:
 def show_counts(title: str, name: str, counts: Counts) -> None:
     """Print a table of counts, unless there is nothing to count."""
     if counts:
-        show_table(title, (name, "count"), sorted(counts.items(), key=lambda item: -item[1]))
+        show_table(title, (name, "count"), sorted(counts.items(), key=itemgetter(1), reverse=True))
 
 
 def show_ledger(books: Counts) -> None:
@@ -87,7 +88,9 @@ def show_ledger(books: Counts) -> None:
 
 
 def sql(
-    query: Annotated[str, typer.Argument(help="One SELECT, e.g. \"select label, count(*) from gold.training_examples group by 1\".")],
+    query: Annotated[
+        str, typer.Argument(help='One SELECT, e.g. "select label, count(*) from gold.training_examples group by 1".')
+    ],
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -34,7 +34,7 @@ def open_broker(workspace: Workspace) -> Iterator[str]:
     with contextlib.ExitStack() as stack:
         servers = kafka.bootstrap_servers
         if servers == EMBEDDED:
-            servers = stack.enter_context(running_broker(workspace.root / "kafka", workspace.logs / "kafka.log"))
+            servers = stack.enter_context(running_broker(workspace.root / "kafka", workspace.logs / "kafka.log", say))
         ensure_topic(kafka, servers, workspace.root)
         yield servers
 

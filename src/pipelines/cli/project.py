@@ -30,9 +30,12 @@ def init(
     ] = None,
     text_column: TextColumn = None,
     label_column: Annotated[
-        str | None, typer.Option("--label-column", help="Column that holds the label; default: label, intent, category.")
+        str | None,
+        typer.Option("--label-column", help="Column that holds the label; default: label, intent, category."),
     ] = None,
-    examples: Annotated[int, typer.Option("--examples", min=0, max=MAX_EXAMPLES, help="Examples taken per intent.")] = 5,
+    examples: Annotated[
+        int, typer.Option("--examples", min=0, max=MAX_EXAMPLES, help="Examples taken per intent.")
+    ] = 5,
     place: Annotated[str, typer.Option("--place", help="local, or databricks for conf/databricks.yml.")] = "local",
 ) -> None:
     """Make a workspace: intents.yml, settings overlay, secret key."""
@@ -58,10 +61,14 @@ def show_workspace(workspace: Workspace, intents: list[Intent]) -> None:
     shown = sum(len(intent.examples) for intent in intents)
     out.print(f"Workspace {workspace.root}: {len(intents)} intents, {shown} verified examples.")
     if shown == 0:
-        out.print("No examples yet: names and descriptions stand in for them. Add up to 5 texts per intent to intents.yml.")
+        out.print(
+            "No examples yet: names and descriptions stand in for them. Add up to 5 texts per intent to intents.yml."
+        )
     out.print("intents.yml      the labels; edit freely")
     out.print("lakehouse.yml    settings; any key of conf/base.yml may be changed there")
-    out.print("pseudonym.key    secret; without it pseudonyms of old and new rows do not match. Keep it, share it with nobody")
+    out.print(
+        "pseudonym.key    secret; without it pseudonyms of old and new rows do not match. Keep it, share it with nobody"
+    )
     out.print(f"Next: lakehouse ingest FILE --text-column C --workspace {workspace.root}", soft_wrap=True)
 
 
@@ -71,7 +78,9 @@ def ingest(
     id_column: IdColumn = None,
     source: Source = None,
     workspace: WorkspaceOption = None,
-    again: Annotated[bool, typer.Option("--again", help="Send a file that was sent before; adds re-deliveries only.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Send a file that was sent before; adds re-deliveries only.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Send files to the tickets topic, row by row; a broken row is reported with its line and goes in as it is."""
@@ -79,15 +88,16 @@ def ingest(
     # Before the broker starts: a wrong path or column is said at once, and no file is half sent because of a later one.
     for path in files:
         next(read_ticket_file(path, text_column, id_column, source), None)
-    reports = []
+    options = (text_column, id_column, source)
     with open_broker(found) as servers:
-        for path in files:
-            reports.append(ingest_file(found, servers, path, (text_column, id_column, source), again))
+        reports = [ingest_file(found, servers, path, options, again) for path in files]
     if as_json:
         show_json(reports)
         return
     rows = [tuple(report[key] for key in ("file", "rows", "sent", "broken", "note")) for report in reports]
-    show_table("Sent to the topic", ("file", "rows", "messages", "broken rows", "note"), rows, "Next: lakehouse run all")
+    show_table(
+        "Sent to the topic", ("file", "rows", "messages", "broken rows", "note"), rows, "Next: lakehouse run all"
+    )
 
 
 def ingest_file(
@@ -100,7 +110,13 @@ def ingest_file(
     """Send one file, unless the same file was sent whole before with the same options."""
     name = fingerprint("ingest", file_digest(path), options, workspace.settings.kafka.topic)
     if name in sent_before(workspace) and not again:
-        return {"file": str(path), "rows": 0, "sent": 0, "broken": 0, "note": "sent before: nothing added (--again sends it)"}
+        return {
+            "file": str(path),
+            "rows": 0,
+            "sent": 0,
+            "broken": 0,
+            "note": "sent before: nothing added (--again sends it)",
+        }
     problems: list[str] = []
 
     def messages() -> Iterator[OutgoingMessage]:
@@ -130,6 +146,11 @@ def sent_before(workspace: Workspace) -> set[str]:
 
 def remember(workspace: Workspace, name: str, path: Path, messages: int) -> None:
     """Note that a file was sent whole."""
-    entry = {"name": name, "file": path.name, "messages": messages, "time": datetime.now(UTC).isoformat(timespec="seconds")}
+    entry = {
+        "name": name,
+        "file": path.name,
+        "messages": messages,
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
     with (workspace.root / INGESTED).open("a", encoding="utf-8") as file:
         file.write(json.dumps(entry, ensure_ascii=False) + "\n")

@@ -58,3 +58,8 @@ def counting(title: str, total: int | None = None) -> Iterator[Callable[[int], N
     with Progress(*columns, console=err, transient=True) as progress:
         task = progress.add_task(title, total=total)
         yield lambda count: progress.update(task, completed=count)
+
+
+def tell(count: Callable[[int], None], stage: str, rows: int) -> None:
+    """Pass the rows of the stage that runs on to its progress line."""
+    count(rows)

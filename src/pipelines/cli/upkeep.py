@@ -38,8 +38,12 @@ def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> No
     if as_json:
         show_json([{"name": c.name, "ok": c.ok, "found": c.found, "fix": c.fix} for c in checks])
     else:
-        rows = [("ok" if check.ok else "WRONG", check.name, check.found, "" if check.ok else check.fix) for check in checks]
+        rows = [
+            ("ok" if check.ok else "WRONG", check.name, check.found, "" if check.ok else check.fix) for check in checks
+        ]
         show_table("Surroundings", ("", "check", "found", "what to type"), rows)
-        out.print("All is well." if all(check.ok for check in checks) else "Mend the lines marked WRONG, then run again.")
+        out.print(
+            "All is well." if all(check.ok for check in checks) else "Mend the lines marked WRONG, then run again."
+        )
     if not all(check.ok for check in checks):
         raise typer.Exit(69)

@@ -40,14 +40,16 @@ class Report:
         Raises:
             LedgerError: with the numbers that do not add up.
         """
-        problems = {name: self.ledger[name] for name in ("difference", "in_two_places", "unplaced") if self.ledger[name]}
+        problems = {
+            name: self.ledger[name] for name in ("difference", "in_two_places", "unplaced") if self.ledger[name]
+        }
         if drained:
             problems |= {name: self.ledger[name] for name in ("waiting", "label_waiting") if self.ledger[name]}
         if problems:
             found = ", ".join(f"{name}={number}" for name, number in problems.items())
             raise LedgerError(
-                f"The ledger does not add up: {found} (all must be 0). Run `lakehouse run all` once more; if this stays, "
-                "keep the workspace as it is: bronze still holds every message."
+                f"The ledger does not add up: {found} (all must be 0). Run `lakehouse run all` once more; if this "
+                "stays, keep the workspace as it is: bronze still holds every message."
             )
 
 

@@ -1,4 +1,4 @@
-"""Jobs that run now and then: hand the clean rows out, make the same from labelled files alone, check what was handed out."""
+"""Jobs that run now and then: hand the clean rows out, or make the same from labelled files alone."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -74,7 +74,7 @@ def export(
         clean=current(gold, quarantine, shed).transform(training_rows),
         disagreements=kept_out.transform(disagreement_rows),
         not_clean=counts(quarantine_by_reason(kept_out)),
-        models=[row.asDict() for row in stream_rows(votes.transform(model_rows))],
+        models=[row.asDict() for row in votes.transform(model_rows).collect()],
     )
     return hand_out(spark, outcome, out_uri, provenance)
 
@@ -146,7 +146,7 @@ def json_line(row: Row) -> str:
 
 def counts(frame: DataFrame) -> dict[str, int]:
     """Read a frame of names and rows."""
-    return {row["name"]: row["rows"] for row in stream_rows(frame)}
+    return {row["name"]: row["rows"] for row in frame.collect()}
 
 
 def refuse_missing_columns(rows: DataFrame) -> None:
@@ -155,7 +155,7 @@ def refuse_missing_columns(rows: DataFrame) -> None:
     Raises:
         InputDataError: naming the columns that are missing and those that came.
     """
-    for row in stream_rows(rows.transform(files_without_columns)):
+    for row in rows.transform(files_without_columns).collect():
         fields = json.loads(row["raw"])
         names = fields["header"] if list(fields) == ["header"] else list(fields)
         missing = [name for name in COLUMNS if [given.lower() for given in names].count(name) != 1]
@@ -168,9 +168,7 @@ def refuse_missing_columns(rows: DataFrame) -> None:
 def shown(names: Iterable[str]) -> str:
     """List column names; what does not look like one may be a ticket's text in a file without a header."""
     told = [
-        name
-        if name.isidentifier() and len(name) <= 40
-        else f"column {number} (not shown: it does not look like a name)"
+        name if name.isidentifier() and len(name) <= 40 else f"column {number} (not shown: no plain name)"
         for number, name in enumerate(names, 1)
     ]
     return ", ".join(told) or "nothing"

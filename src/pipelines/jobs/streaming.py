@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pandas as pd
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.streaming import StreamingQuery
+from pyspark.sql.streaming.query import StreamingQuery
 
 from pipelines import contracts as tables
 from pipelines.adapters.delta import BatchWrite, TableStore, append_once, read_batch, read_table, remove_superseded

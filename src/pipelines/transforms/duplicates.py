@@ -10,15 +10,14 @@ import numpy as np
 import pandas as pd
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
-from pyspark.sql import types as T
 from pyspark.sql.pandas.functions import pandas_udf
 
-from pipelines.contracts import TICKETS_SILVER
+from pipelines.contracts import TICKETS_SILVER, uncommented
 from pipelines.kernels.minhash import Signatures, band_keys, link_earliest, signatures
 from pipelines.settings import ClusterSettings, IntakeSettings
 from pipelines.vocabulary import Reason
 
-SKETCH = T.StructType([TICKETS_SILVER.columns["bands"], TICKETS_SILVER.columns["signature"]])
+SKETCH = uncommented([TICKETS_SILVER.columns["bands"], TICKETS_SILVER.columns["signature"]])
 LINKS = "record_id string, cluster_id string"
 
 

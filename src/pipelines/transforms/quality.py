@@ -18,6 +18,7 @@ PLACE_COUNTS = ["gold", "quarantine", "shed", "discarded", "pending", "in_two_pl
 LABEL_COUNTS = ["label_rows", "label_invalid", "votes", "label_withheld", "label_waiting"]
 DIFFERENCES = ["message_difference", "label_difference", "record_difference"]
 LEDGER = [*MESSAGE_COUNTS, *PLACE_COUNTS, *LABEL_COUNTS, *DIFFERENCES, "difference"]
+PLACES = ("gold", "quarantine", "shed")
 
 
 def ledger(
@@ -33,29 +34,45 @@ def ledger(
 ) -> DataFrame:
     """Account for everything that came in: one row of counts.
 
-    Nothing is computed as the rest of something else, or a loss would hide in it. `waiting` are valid messages whose
-    record silver does not have, `label_waiting` rows without a vote: work to do while streams run, a loss when they
-    have drained. `pending` have no decision, `unplaced` a decision but no row in the place it names. Places are read
-    as users read them (`agreement.current`); `in_two_places` counts records with more than one such row.
+    No count is the rest of the others, or a loss would hide in it. `waiting` are valid messages whose record silver
+    does not have, `label_waiting` rows without a vote: work to do while streams run, a loss once they have drained.
+    `pending` records have no decision, `unplaced` ones a decision but no row in a place. Places are read as users read
+    them (see `agreement.current`); `in_two_places` counts records that have more than one such row.
 
     Returns:
         One row of LEDGER: counts, a difference for each equation, and `difference`, the sum of their sizes.
     """
-    lives = _lives(bronze, tickets, annotations, decisions, {"gold": gold, "quarantine": quarantine, "shed": shed})
-    records = lives.select(*_record_counts())
-    messages = bronze.agg(
-        _how_many(F.lit(True)).alias("messages"), _how_many(F.col("error_code").isNotNull()).alias("invalid")
-    )
-    counted = messages.crossJoin(records).crossJoin(_label_counts(label_files, tickets, annotations, votes))
+    is_invalid, nothing = F.col("error_code").isNotNull(), F.lit(False)
+    sightings = [
+        _seen("message", bronze, is_invalid),
+        _seen("label_row", label_files, is_invalid),
+        _seen("record", tickets, F.col("withheld").isNotNull()),
+        _seen("annotation", annotations, F.col("matched_by") == "new_record"),
+        _seen("vote", votes.where(F.col("voter") == Voter.HUMAN.value), nothing),
+        _seen("decision", decisions, F.col("place") == Place.DISCARDED.value, F.col("decision_no")),
+        *[
+            _seen(name, rows, nothing, F.col("decision_no"))
+            for name, rows in zip(PLACES, (gold, quarantine, shed), strict=True)
+        ],
+    ]
+    # One pass over all tables and one shuffle by record: joins of nine tables would take many of each.
+    united = reduce(lambda left, right: left.unionByName(right), sightings)
+    lives = united.groupBy("record_id").agg(*_life()).withColumns(_places_of_life())
+    counted = lives.agg(*_counts())
     differences = {
-        "message_difference": F.expr(
-            "messages - invalid - redeliveries - waiting - (records - records_of_files)",
-        ),
-        "label_difference": F.expr("label_rows - label_invalid - votes - label_withheld - label_waiting"),
-        "record_difference": F.expr("records - gold - quarantine - shed - discarded - pending"),
+        "message_difference": "messages - invalid - redeliveries - waiting - (records - records_of_files)",
+        "label_difference": "label_rows - label_invalid - votes - label_withheld - label_waiting",
+        "record_difference": "records - gold - quarantine - shed - discarded - pending",
     }
+    # Rows and votes share no key: more votes than rows is the difference that can be seen.
+    unvoted = F.greatest(F.expr("label_rows - label_invalid - votes - label_withheld"), F.lit(0))
     total = reduce(lambda left, right: left + right, [F.abs(name) for name in DIFFERENCES])
-    return counted.withColumns(differences).withColumn("difference", total).select(*LEDGER)
+    return (
+        counted.withColumn("label_waiting", unvoted)
+        .withColumns({name: F.expr(equation) for name, equation in differences.items()})
+        .withColumn("difference", total)
+        .select(*LEDGER)
+    )
 
 
 def quarantine_by_reason(quarantine: DataFrame, *other_places: DataFrame) -> DataFrame:
@@ -83,66 +100,66 @@ def cluster_counts(tickets: DataFrame) -> DataFrame:
     )
 
 
-def _lives(
-    bronze: DataFrame, tickets: DataFrame, annotations: DataFrame, decisions: DataFrame, places: dict[str, DataFrame]
-) -> DataFrame:
-    """One row a record id, from wherever it is seen: how many rows each table has of it, and if it is discarded."""
-    others = {name: [frame for other, frame in places.items() if other != name] for name in places}
-    sources = {
-        "deliveries": bronze.where(F.col("error_code").isNull()),
-        "silver": tickets,
-        "files": annotations.where(F.col("matched_by") == "new_record").select("record_id").distinct(),
-        "decided": decisions,
-        **{name: current(rows, *others[name]) for name, rows in places.items()},
-    }
-    sightings = [
-        rows.select("record_id", F.lit(name).alias("seen"), _newest_place(name)) for name, rows in sources.items()
-    ]
-    united = reduce(lambda left, right: left.unionByName(right), sightings)
-    seen = [_how_many(F.col("seen") == name).alias(name) for name in sources]
-    discarded = F.coalesce(F.max("newest")["place"] == Place.DISCARDED.value, F.lit(False))
-    return united.groupBy("record_id").agg(*seen, discarded.alias("is_discarded"))
+def _seen(what: str, rows: DataFrame, flag: Column, decision_no: Column | None = None) -> DataFrame:
+    """Rows of one table as sightings of records: what was seen, one fact about it, and its decision's number."""
+    number = F.lit(None) if decision_no is None else decision_no
+    return rows.select(
+        "record_id", F.lit(what).alias("seen"), flag.alias("flag"), number.cast("int").alias("decision_no")
+    )
 
 
-def _newest_place(source: str) -> Column:
-    """The decision's number and place, so that the greatest is the newest; null for every other table."""
-    kind = "struct<decision_no: int, place: string>"
-    decided = F.struct("decision_no", "place") if source == "decided" else F.lit(None)
-    return decided.cast(kind).alias("newest")
+def _life() -> list[Column]:
+    """What was seen of one record: rows by table, and the places it stood in with the numbers of their decisions."""
 
+    def rows(what: str, flag: bool | None = None) -> Column:
+        seen = F.col("seen") == what
+        return _how_many(seen if flag is None else seen & (F.coalesce("flag", F.lit(False)) == flag))
 
-def _record_counts() -> list[Column]:
-    deliveries, silver, placed = F.col("deliveries"), F.col("silver"), F.expr("gold + quarantine + shed")
-    decided, discarded = F.col("decided") > 0, F.col("is_discarded")
-    here = silver > 0
+    is_place, is_decision = F.col("seen").isin(*PLACES), F.col("seen") == "decision"
+    newest = F.max(F.when(is_decision, F.struct("decision_no", "flag")))
     return [
-        _total(F.greatest(deliveries - 1, F.lit(0))).alias("redeliveries"),
-        _how_many((deliveries > 0) & ~here).alias("waiting"),
-        _total(silver).alias("records"),
-        _how_many(F.col("files") > 0).alias("records_of_files"),
-        *[_total(F.col(name)).alias(name) for name in ("gold", "quarantine", "shed")],
+        rows("message", flag=False).alias("deliveries"),
+        rows("message", flag=True).alias("invalid"),
+        rows("label_row").alias("label_rows"),
+        rows("label_row", flag=True).alias("label_invalid"),
+        rows("record").alias("records"),
+        rows("record", flag=True).alias("withheld"),
+        rows("annotation").alias("annotations"),
+        rows("annotation", flag=True).alias("of_file"),
+        rows("vote").alias("votes"),
+        rows("decision").alias("decisions"),
+        F.coalesce(newest["flag"], F.lit(False)).alias("is_discarded"),
+        F.collect_list(F.when(is_place, F.struct("decision_no", "seen"))).alias("rows"),
+    ]
+
+
+def _places_of_life() -> dict[str, Column]:
+    """Rows of one record in each place, as a reader sees them: only those of its newest decision."""
+    newest = F.array_max("rows")["decision_no"]
+    places = F.transform(
+        F.filter("rows", lambda row: row["decision_no"] == newest),
+        lambda row: row["seen"],
+    )
+    return {name: F.size(places) - F.size(F.array_remove(places, name)) for name in PLACES}
+
+
+def _counts() -> list[Column]:
+    here, placed = F.col("records") > 0, F.expr("gold + quarantine + shed")
+    decided, discarded = F.col("decisions") > 0, F.col("is_discarded")
+    unread = (F.col("withheld") > 0) & (F.col("votes") == 0)
+    summed = ["invalid", "label_rows", "label_invalid", "records", "votes", *PLACES]
+    return [
+        *[_total(F.col(name)).alias(name) for name in summed],
+        _total(F.expr("deliveries + invalid")).alias("messages"),
+        _total(F.greatest(F.col("deliveries") - 1, F.lit(0))).alias("redeliveries"),
+        _how_many((F.col("deliveries") > 0) & ~here).alias("waiting"),
+        _how_many(F.col("of_file") > 0).alias("records_of_files"),
         _how_many(discarded).alias("discarded"),
         _how_many(here & ~decided & (placed == 0)).alias("pending"),
         _how_many(placed + discarded.cast("int") > 1).alias("in_two_places"),
         _how_many(decided & ~discarded & (placed == 0)).alias("unplaced"),
+        _total(F.when(unread, F.col("annotations"))).alias("label_withheld"),
     ]
-
-
-def _label_counts(label_files: DataFrame, tickets: DataFrame, annotations: DataFrame, votes: DataFrame) -> DataFrame:
-    by_people = votes.where(F.col("voter") == Voter.HUMAN.value)
-    withheld = tickets.where(F.col("withheld").isNotNull()).select("record_id")
-    unread = annotations.join(withheld, on="record_id", how="left_semi").join(
-        by_people.select("record_id"), on="record_id", how="left_anti"
-    )
-    rows = label_files.agg(
-        _how_many(F.lit(True)).alias("label_rows"), _how_many(F.col("error_code").isNotNull()).alias("label_invalid")
-    )
-    counts = rows.crossJoin(by_people.agg(_how_many(F.lit(True)).alias("votes"))).crossJoin(
-        unread.agg(_how_many(F.lit(True)).alias("label_withheld"))
-    )
-    # Rows and votes share no key: more votes than rows is the difference that can be seen.
-    missing = F.expr("label_rows - label_invalid - votes - label_withheld")
-    return counts.withColumn("label_waiting", F.greatest(missing, F.lit(0))).select(*LABEL_COUNTS)
 
 
 def _how_many(condition: Column) -> Column:

