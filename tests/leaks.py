@@ -15,7 +15,13 @@ def forms(value: str) -> set[bytes]:
     raw = value.encode()
     # Base64 of a longer text holds the value at one of three alignments; its first and last characters may differ.
     encoded = {base64.b64encode(b" " * shift + raw)[4:-4] for shift in range(3)}
-    return {raw, json.dumps(value)[1:-1].encode(), quote(value).encode(), raw.hex().encode(), value.encode("utf-16-le")} | encoded
+    return {
+        raw,
+        json.dumps(value)[1:-1].encode(),
+        quote(value).encode(),
+        raw.hex().encode(),
+        value.encode("utf-16-le"),
+    } | encoded
 
 
 def find_leaks(folder: Path, values: list[str], skip: tuple[str, ...] = ()) -> list[str]:
@@ -27,7 +33,9 @@ def find_leaks(folder: Path, values: list[str], skip: tuple[str, ...] = ()) -> l
         if not path.is_file() or relative.startswith(skip):
             continue
         content = b"\n".join(views(path))
-        leaks += [f"{relative}: value {number}" for number, shapes in wanted if any(shape in content for shape in shapes)]
+        leaks += [
+            f"{relative}: value {number}" for number, shapes in wanted if any(shape in content for shape in shapes)
+        ]
     return leaks
 
 

@@ -68,7 +68,9 @@ def ours(names: Iterator[str]) -> set[str]:
 @pytest.mark.parametrize("path", MODULES, ids=name)
 def test_modules_and_functions_stay_short(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_MODULE_LINES
-    long = [f"{node.name}: {code_lines(node)}" for node in functions(tree(path)) if code_lines(node) > MAX_FUNCTION_LINES]
+    long = [
+        f"{node.name}: {code_lines(node)}" for node in functions(tree(path)) if code_lines(node) > MAX_FUNCTION_LINES
+    ]
     assert long == []
 
 
@@ -128,7 +130,11 @@ def test_joins_say_how_and_the_product_never_asserts_or_prints(path: Path) -> No
     calls = [node for node in ast.walk(module) if isinstance(node, ast.Call)]
     assert not [call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"]
     for call in calls:
-        is_frame_join = isinstance(call.func, ast.Attribute) and call.func.attr == "join" and len(call.args) + len(call.keywords) > 1
+        is_frame_join = (
+            isinstance(call.func, ast.Attribute)
+            and call.func.attr == "join"
+            and len(call.args) + len(call.keywords) > 1
+        )
         if is_frame_join and "path" not in ast.unparse(call.func):
             assert len(call.args) == 3 or "how" in {keyword.arg for keyword in call.keywords}, f"line {call.lineno}"
 

@@ -13,7 +13,9 @@ SNAPSHOT = Path(__file__).parent / "golden" / "contracts.json"
 
 
 def described(table: Table) -> dict[str, object]:
-    columns = {field.name: f"{field.dataType.simpleString()}{'' if field.nullable else ' not null'}" for field in table.columns}
+    columns = {
+        field.name: f"{field.dataType.simpleString()}{'' if field.nullable else ' not null'}" for field in table.columns
+    }
     return {"version": table.version, "key": list(table.key), "writer": table.writer, "columns": columns}
 
 
@@ -35,7 +37,9 @@ def test_every_column_says_what_it_means(table: Table) -> None:
     assert table.column_names[-2:] == [field.name for field in WRITE_TRACE]
 
 
-@pytest.mark.parametrize("table", [table for table in TABLES if table.schema != "bronze"], ids=lambda table: table.full_name)
+@pytest.mark.parametrize(
+    "table", [table for table in TABLES if table.schema != "bronze"], ids=lambda table: table.full_name
+)
 def test_one_persons_rows_can_be_found_in_every_table_from_silver_on(table: Table) -> None:
     assert {field.name for field in IDENTITY} <= set(table.column_names)
 

@@ -142,11 +142,11 @@ class ClusterSettings:
 class LabellingSettings:
     """Who votes, and when the language model is asked."""
 
-    neighbours: int = 8
-    """Nearest verified examples that count in the memory vote."""
-    temperature: float = 0.04
+    neighbours: int = 2
+    """Nearest verified examples of each label that count in the memory vote, beside the label's centre."""
+    temperature: float = 0.025
     """Softness of the memory vote over cosine similarities."""
-    unknown_similarity: float = 0.45
+    unknown_similarity: float = 0.42
     """Cosine similarity to the nearest example at which a text is as likely unknown as known."""
     unknown_softness: float = 0.04
     slm: Literal["auto", "all", "off"] = "auto"
@@ -154,21 +154,25 @@ class LabellingSettings:
     slm_below_confidence: float = 0.8
     slm_audit_share: float = 0.02
     """Share of the sure texts, chosen by hash of the text, that the language model votes on as well."""
-    slm_candidates: int = 8
+    slm_candidates: int = 6
     """Labels scored per text: the memory's shortlist."""
-    slm_examples: int = 4
+    slm_examples: int = 2
     """Verified examples shown in the prompt."""
     slm_max_text_tokens: int = 256
     """The rest of a longer text is not read by the model."""
-    slm_temperature: float = 3.0
-    """Softness of the language model's vote: its bare likelihoods are far too sure."""
+    slm_temperature: float = 1.5
+    """Softness of the language model's vote over nats per token; below 1 it would be far surer than it is right."""
 
     def __post_init__(self) -> None:
         """Refuse contradictions."""
         require(self.neighbours > 0, "labelling.neighbours", "must be at least 1")
         require(self.temperature > 0, "labelling.temperature", "must be above 0")
         require(0 <= self.slm_audit_share <= 1, "labelling.slm_audit_share", "must be between 0 and 1")
+        require(self.unknown_softness > 0, "labelling.unknown_softness", "must be above 0")
         require(self.slm_candidates > 1, "labelling.slm_candidates", "must be at least 2")
+        require(self.slm_examples >= 0, "labelling.slm_examples", "must not be negative")
+        require(self.slm_max_text_tokens > 0, "labelling.slm_max_text_tokens", "must be at least 1")
+        require(self.slm_temperature > 0, "labelling.slm_temperature", "must be above 0")
 
 
 @dataclass(frozen=True)

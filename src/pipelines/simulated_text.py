@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -67,6 +68,7 @@ class Wording:
         self.content: dict[str, list[str]] = content
         self.slots: dict[str, list[str]] = content["slots"]
         self.intents: dict[str, dict[str, list[str]]] = content["intents"]
+        self.synonyms: list[list[str]] = content["synonyms"]
         self.flood: dict[str, str] = content["flood"]
         self.unseen: list[dict[str, str]] = content["unseen"]
         self.random, self.fake = random, fake
@@ -169,9 +171,10 @@ class Wording:
 
     def reword(self, text: str) -> str:
         """Swap phrases for others of the same meaning, so that few tickets are word for word alike."""
-        for phrases in self.content["synonyms"]:
+        for phrases in self.synonyms:
             words = "|".join(map(re.escape, sorted(phrases, key=len, reverse=True)))
-            text = re.sub(rf"(?<![{{\w])(?:{words})(?![}}\w])", lambda _, own=phrases: self.random.choice(own), text)
+            choose = partial(choose_phrase, self.random, phrases)
+            text = re.sub(rf"(?<![{{\w])(?:{words})(?![}}\w])", choose, text)
         return text
 
     def make_untidy(self, pieces: list[Piece]) -> list[Piece]:
@@ -184,6 +187,11 @@ class Wording:
                 text, kind = pieces[place]
                 pieces[place] = (text if kind else mistype(text, self.random), kind)
         return pieces
+
+
+def choose_phrase(random: Random, phrases: list[str], found: re.Match[str]) -> str:
+    """Choose what stands in place of a phrase that was found."""
+    return random.choice(phrases)
 
 
 def make_people(fake: "Faker", count: int) -> list[Person]:

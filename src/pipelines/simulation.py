@@ -26,13 +26,9 @@ PERIOD = timedelta(days=3)
 SOURCES = ("email", "chat", "web_form")
 AMBIGUOUS = "ambiguous"
 SHARES = {
-    "unknown": 0.05,
-    "near_duplicate": 0.04,
-    "ambiguous": 0.04,
-    "exact_duplicate": 0.03,
-    "redelivery": 0.02,
-    "invalid": 0.02,
-}
+    "unknown": 0.05, "near_duplicate": 0.04, "ambiguous": 0.04,
+    "exact_duplicate": 0.03, "redelivery": 0.02, "invalid": 0.02,
+}  # fmt: skip
 SMALLEST_MIX = 20
 """Fewer messages than this are plain tickets only."""
 FLOOD_SHARE, SMALLEST_FLOOD = 0.012, 5
@@ -113,7 +109,7 @@ class Writer:
     def __init__(self, seed: int, count: int) -> None:
         self.random, fake = Random(seed), open_faker(seed)  # noqa: S311  # made-up tickets are no secrets
         self.wording = Wording(self.random, fake)
-        self.step = PERIOD / count
+        self.step = PERIOD / max(count, 1)
         self.messages: list[OutgoingMessage] = []
         self.truth: list[TruthRow] = []
         self.plain: deque[tuple[Fields, TruthRow]] = deque(maxlen=200)
@@ -151,9 +147,8 @@ class Writer:
         subject, text = self.wording.write_ticket(intents, person)
         (subject_text, subject_spans), (body, spans) = assemble("subject", subject), assemble("text", text)
         fields = self.fields(person, subject_text, body)
-        truth = TruthRow(
-            0, None, kind, intent, tuple(intents) if kind == AMBIGUOUS else (), None, subject_spans + spans
-        )
+        both = tuple(intents) if kind == AMBIGUOUS else ()
+        truth = TruthRow(0, None, kind, intent, both, spans=subject_spans + spans)
         row = self.send(fields, truth)
         if not row.spans and kind == "ticket":
             self.plain.append((fields, row))

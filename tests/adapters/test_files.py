@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from pipelines.adapters.files import FileRow, read_labelled_examples, read_ticket_file, slug
+from pipelines.adapters.files import FileRow, count_rows, file_digest, read_labelled_examples, read_ticket_file, slug
 from pipelines.adapters.row_files import open_row_file
 from pipelines.errors import InputDataError, UsageError
 from pipelines.intents import Intent
@@ -150,7 +150,7 @@ def test_columns_whose_names_are_taken_are_kept_under_another(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("name", "content", "arguments", "error", "words"),
     [
-        ("a.csv", "text,state\nx,y\n", {"text_column": "body"}, InputDataError, "no column 'body'; it has: text, state"),
+        ("a.csv", "text,state\nx,y\n", {"text_column": "body"}, InputDataError, "'body'; it has: text, state"),
         ("a.csv", "text,state\nx,y\n", {"id_column": "id"}, InputDataError, "--id-column"),
         ("a.jsonl", '{"body":"x"}\n', {}, InputDataError, "no column 'text'; it has: body"),
         ("a.csv", "text\nx\n", {"source": "a@example.com"}, UsageError, "--source"),
@@ -173,6 +173,21 @@ def test_a_path_that_leads_nowhere_is_a_usage_error(tmp_path: Path) -> None:
         read_ticket_file(tmp_path / "none.csv")
     with pytest.raises(UsageError, match="Is a directory"):
         read_ticket_file(tmp_path)
+
+
+def test_rows_are_counted_as_they_are_read(tmp_path: Path) -> None:
+    broken = written(tmp_path, "a.csv", 'text\n"x\ny"\n\nfew,many\n"open\n')
+    lines = written(tmp_path, "a.jsonl", '{"text":"x"}\n\nbroken\n')
+    parquet.write_table(pa.table({"text": ["a", "b"]}), tmp_path / "a.parquet")
+    for path, count in ((broken, 3), (lines, 2), (tmp_path / "a.parquet", 2)):
+        assert count_rows(path) == len(list(read_ticket_file(path))) == count
+
+
+def test_a_file_is_named_by_its_bytes(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", "abc")
+    assert file_digest(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    with pytest.raises(UsageError):
+        file_digest(tmp_path / "none.csv")
 
 
 def test_the_kind_of_a_file_is_seen_in_its_content_not_in_its_name(tmp_path: Path) -> None:

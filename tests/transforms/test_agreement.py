@@ -113,8 +113,13 @@ def test_a_decision_says_who_gave_what_and_in_which_version(verdicts: dict[str, 
     assert row["gate_version"] == GateSettings().fingerprint()
 
 
-def test_any_label_is_known_when_no_list_is_given(spark: SparkSession) -> None:
-    assert judged(spark, [record()], [vote("gardening", 0.9)], known=[]) == [("r1", 1, "accepted", "gold", "gardening")]
+def test_any_label_but_unknown_is_known_when_no_list_is_given(spark: SparkSession) -> None:
+    records = [record("r1"), record("r2", text="what?")]
+    votes = [vote("gardening", 0.9), vote("unknown", 0.9, text="what?")]
+    assert judged(spark, records, votes, known=[]) == [
+        ("r1", 1, "accepted", "gold", "gardening"),
+        ("r2", 1, "unknown_intent", "quarantine", "unknown"),
+    ]
 
 
 def test_votes_on_one_copy_of_a_text_decide_every_copy_and_a_text_without_votes_is_pending(spark: SparkSession) -> None:

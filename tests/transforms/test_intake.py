@@ -76,8 +76,8 @@ def test_every_message_becomes_a_bronze_row_with_its_bytes_as_they_came(any_zone
 
 
 def test_valid_rows_are_opened_and_the_others_left(any_zone: SparkSession) -> None:
-    late = datetime(2026, 1, 5, 23, 59, 59, tzinfo=UTC)
-    came = messages(any_zone, message(GOOD, 41, partition=3, timestamp=late), message(b"no", 42), message(NAMED, 43))
+    early = datetime(2026, 1, 5, 0, 30, tzinfo=UTC)
+    came = messages(any_zone, message(GOOD, 41, partition=3, timestamp=early), message(b"no", 42), message(NAMED, 43))
     bronze = came.transform(parse_messages, NOON).selectExpr("*", "'e' AS query_epoch", "12L AS batch_id")
     tickets = bronze.transform(read_tickets, KEY)
     assert tickets.columns == list(RAW_TICKETS)

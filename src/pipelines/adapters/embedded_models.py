@@ -3,7 +3,9 @@
 The packages' own code (it would start llama.cpp and sentence-transformers) is never run.
 """
 
+import contextlib
 import importlib.util
+import io
 import os
 import shutil
 import tempfile
@@ -104,9 +106,10 @@ def convert_gguf(source: Path, target: Path) -> None:
 
     config = AutoConfig.from_pretrained(source.parent, gguf_file=source.name)
     model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
-    missing, unexpected = model.load_state_dict(
-        load_gguf_checkpoint(str(source), return_tensors=True, model_to_load=model)["tensors"], strict=False
-    )
+    # Its progress bar heeds no setting.
+    with contextlib.redirect_stderr(io.StringIO()):
+        tensors = load_gguf_checkpoint(str(source), return_tensors=True, model_to_load=model)["tensors"]
+    missing, unexpected = model.load_state_dict(tensors, strict=False)
     # The output layer is the input layer turned round, and stands in the file once.
     if unexpected or set(missing) - {"lm_head.weight"}:
         raise MissingDependencyError(

@@ -98,7 +98,7 @@ def run_stages(workspace: Workspace, spark: SparkSession, servers: str, models: 
         if stage is Stage.LABELS:
             with counting("making the models ready"):
                 models.result()
-        with counting(f"{stage}: rows read") as count:
+        with counting(f"{stage}: micro-batches") as count:
             results.append(drain(flow, str(stage), partial(tell, count)))
-        say(f"{stage}: {results[-1].rows:,} rows read in {results[-1].seconds:.1f} s")
+        say(f"{stage}: {results[-1].rows:,} rows written in {results[-1].seconds:.1f} s")
     return results

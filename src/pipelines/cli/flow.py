@@ -65,7 +65,7 @@ def run(
         )
     else:
         rows = [(result.name, result.rows, result.seconds) for result in results]
-        show_table("Drained", ("stage", "rows read", "seconds"), rows, "Next: lakehouse status")
+        show_table("Drained", ("stage", "rows written", "seconds"), rows, "Next: lakehouse status")
 
 
 def run_stages(workspace: Workspace, stages: list[Stage], new_epoch: bool = False) -> Iterator[StageResult]:
@@ -77,7 +77,7 @@ def run_stages(workspace: Workspace, stages: list[Stage], new_epoch: bool = Fals
         for stage in stages:
             if stage is Stage.LABELS:
                 prepare_models(workspace)
-            with counting(f"{stage}: rows read") as count:
+            with counting(f"{stage}: micro-batches") as count:
                 yield drain(opened, str(stage), partial(tell, count))
 
 
@@ -90,5 +90,5 @@ def keep_running(workspace: Workspace, stages: list[Stage], new_epoch: bool) -> 
             prepare_models(workspace)
         opened = open_flow(workspace, spark, servers, new_epoch)
         say(f"Running {', '.join(stages)}. Ctrl-C stops after the batch in hand; servers: {servers or 'not needed'}")
-        with counting("rows read") as count:
+        with counting("micro-batches") as count:
             run_continuously(opened, [str(stage) for stage in stages], partial(tell, count), lambda: True)

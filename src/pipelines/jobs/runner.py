@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pyspark.errors import StreamingQueryException
 from pyspark.sql.streaming.query import StreamingQuery
 
+from pipelines.adapters.delta import read_table
 from pipelines.adapters.failures import explain_failure
-from pipelines.jobs.streaming import STREAMS, Flow
+from pipelines.jobs.streaming import SINKS, STREAMS, Flow
 
 POLL_SECONDS = 0.3
 
@@ -17,7 +18,7 @@ OnProgress = Callable[[str, int], None]
 
 @dataclass(frozen=True)
 class StageResult:
-    """What one stage did: rows read from its sources, seconds from start to drained."""
+    """What one stage did: rows it wrote to its first table, seconds from start to drained."""
 
     name: str
     rows: int
@@ -30,15 +31,20 @@ def drain(flow: Flow, name: str, on_progress: OnProgress) -> StageResult:
     Raises:
         PipelineError: a leaf that says what failed and what to do.
     """
-    began = time.monotonic()
+    began, stood = time.monotonic(), rows_written(flow, name)
     queries: list[StreamingQuery] = []
     try:
         for begin in STREAMS[name]:
             queries.append(begin(flow))
-            wait_for([queries[-1]], lambda: on_progress(name, rows_read(queries)))
+            wait_for(queries[-1], lambda: on_progress(name, batches_done(queries)))
     finally:
         stop(queries)
-    return StageResult(name, rows_read(queries), time.monotonic() - began)
+    return StageResult(name, rows_written(flow, name) - stood, time.monotonic() - began)
+
+
+def rows_written(flow: Flow, name: str) -> int:
+    """Rows in the tables a stage writes first."""
+    return sum(read_table(flow.spark, flow.store, table).count() for table in SINKS[name])
 
 
 def run_continuously(flow: Flow, names: list[str], on_progress: OnProgress, keep_on: Callable[[], bool]) -> None:
@@ -50,20 +56,18 @@ def run_continuously(flow: Flow, names: list[str], on_progress: OnProgress, keep
         while keep_on():
             for query in queries:
                 raise_failure(query)
-            on_progress("all", rows_read(queries))
+            on_progress("all", batches_done(queries))
             time.sleep(POLL_SECONDS)
     finally:
         stop(queries)
 
 
-def wait_for(queries: list[StreamingQuery], tick: Callable[[], None]) -> None:
-    """Wait until every query has ended, and turn a failure into a named error."""
-    for query in queries:
-        while query.isActive:
-            tick()
-            time.sleep(POLL_SECONDS)
-        raise_failure(query)
-    tick()
+def wait_for(query: StreamingQuery, tick: Callable[[], None]) -> None:
+    """Wait until a query has ended, and turn a failure into a named error."""
+    while query.isActive:
+        tick()
+        time.sleep(POLL_SECONDS)
+    raise_failure(query)
 
 
 def raise_failure(query: StreamingQuery) -> None:
@@ -73,9 +77,9 @@ def raise_failure(query: StreamingQuery) -> None:
         raise explain_failure(query.name, failure)
 
 
-def rows_read(queries: list[StreamingQuery]) -> int:
-    """Rows the queries have read from their sources so far."""
-    return sum(int(progress["numInputRows"]) for query in queries for progress in query.recentProgress)
+def batches_done(queries: list[StreamingQuery]) -> int:
+    """Micro-batches with new rows so far. Spark's own count of rows counts each reading of a batch."""
+    return sum(progress["numInputRows"] > 0 for query in queries for progress in query.recentProgress)
 
 
 def stop(queries: list[StreamingQuery]) -> None:

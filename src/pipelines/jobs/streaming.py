@@ -179,3 +179,9 @@ STREAMS: dict[str, tuple[Callable[[Flow], StreamingQuery], ...]] = {
     "labels": (labels,),
     "gate": (gate,),
 }
+SINKS: dict[str, tuple[tables.Table, ...]] = {
+    "bronze": (tables.TICKETS_BRONZE, tables.LABEL_FILES),
+    "silver": (tables.TICKETS_SILVER,),
+    "labels": (tables.LABELS,),
+    "gate": (tables.DECISIONS,),
+}

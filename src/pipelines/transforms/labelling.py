@@ -54,7 +54,8 @@ def model_votes(records: DataFrame, labeller: MapBatches) -> DataFrame:
         IDENTITY's and `CAST`'s columns, one row a record and vote.
     """
     shown = records.where(F.col("withheld").isNull() & F.col("text").isNotNull()).select(
-        *IDENTITY_NAMES, F.concat_ws("\n", F.nullif(F.col("subject"), F.lit("")), F.col("text")).alias("voter_text")
+        *IDENTITY_NAMES,
+        F.concat_ws("\n", F.when(F.col("subject") != "", F.col("subject")), F.col("text")).alias("voter_text"),
     )
     keyed = shown.withColumn("text_hash", F.sha2("voter_text", 256))
     # Sorted, so that a retry sees the texts in the same order.

@@ -16,8 +16,12 @@ from pipelines.vocabulary import Place, Voter
 MESSAGE_COUNTS = ["messages", "invalid", "redeliveries", "waiting", "records", "records_of_files"]
 PLACE_COUNTS = ["gold", "quarantine", "shed", "discarded", "pending", "in_two_places", "unplaced"]
 LABEL_COUNTS = ["label_rows", "label_invalid", "votes", "label_withheld", "label_waiting"]
-DIFFERENCES = ["message_difference", "label_difference", "record_difference"]
-LEDGER = [*MESSAGE_COUNTS, *PLACE_COUNTS, *LABEL_COUNTS, *DIFFERENCES, "difference"]
+EQUATIONS = {
+    "message_difference": "messages - invalid - redeliveries - waiting - (records - records_of_files)",
+    "label_difference": "label_rows - label_invalid - votes - label_withheld - label_waiting",
+    "record_difference": "records - gold - quarantine - shed - discarded - pending",
+}
+LEDGER = [*MESSAGE_COUNTS, *PLACE_COUNTS, *LABEL_COUNTS, *EQUATIONS, "difference"]
 PLACES = ("gold", "quarantine", "shed")
 
 
@@ -34,10 +38,10 @@ def ledger(
 ) -> DataFrame:
     """Account for everything that came in: one row of counts.
 
-    No count is the rest of the others, or a loss would hide in it. `waiting` are valid messages whose record silver
-    does not have, `label_waiting` rows without a vote: work to do while streams run, a loss once they have drained.
-    `pending` records have no decision, `unplaced` ones a decision but no row in a place. Places are read as users read
-    them (see `agreement.current`); `in_two_places` counts records that have more than one such row.
+    Only `label_waiting` is the rest of other counts; a loss would hide in such a number. `waiting` are valid messages
+    whose record silver does not have, `label_waiting` rows without a vote: work to do while streams run, a loss once
+    they have drained. `pending` records have no decision, `unplaced` ones a decision but no row in a place. Places are
+    read as users read them (see `agreement.current`); `in_two_places` counts records that have more than one such row.
 
     Returns:
         One row of LEDGER: counts, a difference for each equation, and `difference`, the sum of their sizes.
@@ -59,17 +63,12 @@ def ledger(
     united = reduce(lambda left, right: left.unionByName(right), sightings)
     lives = united.groupBy("record_id").agg(*_life()).withColumns(_places_of_life())
     counted = lives.agg(*_counts())
-    differences = {
-        "message_difference": "messages - invalid - redeliveries - waiting - (records - records_of_files)",
-        "label_difference": "label_rows - label_invalid - votes - label_withheld - label_waiting",
-        "record_difference": "records - gold - quarantine - shed - discarded - pending",
-    }
     # Rows and votes share no key: more votes than rows is the difference that can be seen.
     unvoted = F.greatest(F.expr("label_rows - label_invalid - votes - label_withheld"), F.lit(0))
-    total = reduce(lambda left, right: left + right, [F.abs(name) for name in DIFFERENCES])
+    total = reduce(lambda left, right: left + right, [F.abs(name) for name in EQUATIONS])
     return (
         counted.withColumn("label_waiting", unvoted)
-        .withColumns({name: F.expr(equation) for name, equation in differences.items()})
+        .withColumns({name: F.expr(equation) for name, equation in EQUATIONS.items()})
         .withColumn("difference", total)
         .select(*LEDGER)
     )

@@ -1,0 +1,157 @@
+"""The command line as a person meets it: one workspace with real parts, and every way to call it wrongly."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LAKEHOUSE = [sys.executable, "-m", "pipelines"]
+TICKETS = """id,body,topic
+1,"My card, the blue one, was stolen
+yesterday",card
+2,Please give my money back,refund
+3,I cannot log in any more,login
+4,,refund
+"""
+INTENTS = """intents:
+  - name: card
+    description: A card is lost or stolen
+    examples: [my card was stolen, I lost my card]
+  - name: refund
+    examples: [I want my money back, please refund me]
+  - name: login
+    examples: [I cannot log in, my password does not work]
+"""
+
+
+def lakehouse(*arguments: object, timeout: int = 300, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*LAKEHOUSE, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        env={**os.environ, "NO_COLOR": "1", **environment},
+    )
+
+
+def as_json(done: subprocess.CompletedProcess[str]) -> object:
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "tickets.csv").write_text("\ufeff" + TICKETS, encoding="utf-8")
+    (folder / "intents.yml").write_text(INTENTS, encoding="utf-8")
+    done = lakehouse("init", folder / "project", "--intents", folder / "intents.yml")
+    assert done.returncode == 0, done.stderr
+    return folder / "project"
+
+
+def test_own_files_flow_to_an_export_that_verifies_even_after_a_kill(workspace: Path) -> None:
+    tickets = workspace.parent / "tickets.csv"
+    columns = ("--text-column", "body", "--id-column", "id", "--workspace", workspace)
+    sent = as_json(lakehouse("ingest", tickets, *columns, "--json"))
+    assert [(report["sent"], report["broken"]) for report in sent] == [(4, 0)]
+    assert as_json(lakehouse("ingest", tickets, *columns, "--json"))[0]["sent"] == 0
+
+    killed = lakehouse("run", "--slm", "off", "-w", workspace, LAKEHOUSE_FAULT="after_decisions:kill")
+    assert killed.returncode == -signal.SIGKILL
+    stages = as_json(lakehouse("run", "all", "--slm", "off", "-w", workspace, "--json"))
+    assert [stage["stage"] for stage in stages] == ["bronze", "silver", "labels", "gate"]
+
+    status = as_json(lakehouse("status", "-w", workspace, "--json"))
+    books = status["ledger"]
+    assert (books["messages"], books["invalid"], books["records"], books["difference"]) == (4, 1, 3, 0)
+    assert status["lag"] == 0
+
+    manifest = as_json(lakehouse("export", "-w", workspace, "--json"))
+    assert manifest["files"]["clean_training_dataset.jsonl"]["rows"] == books["gold"]
+    assert lakehouse("verify", workspace / "export").returncode == 0
+    evaluation = as_json(lakehouse("evaluate", tickets, "--label-column", "topic", *columns, "--json"))
+    assert evaluation["known"] == 3
+
+    counted = as_json(lakehouse("sql", "select count(*) n from silver.tickets", "-w", workspace, "--json"))
+    assert counted == [{"n": 3}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "advice"),
+    [
+        (["ingest", "nowhere.csv", "-w", "{workspace}"], 64, "nowhere.csv"),
+        (["ingest", "{tickets}", "--text-column", "nope", "-w", "{workspace}"], 65, "id, body, topic"),
+        (["init", "{workspace}", "--intents", "{intents}"], 64, "workspace already"),
+        (["init", "other"], 64, "--from-labelled"),
+        (["status", "-w", "{folder}"], 78, "lakehouse init"),
+        (["validate", "{tickets}", "--out", "{folder}/out"], 65, "text,annotator_id,label,confidence_score"),
+        (["validate", "nowhere.csv", "--out", "out"], 64, "nowhere.csv"),
+        (["verify", "{folder}"], 4, "Export again"),
+        (["sql", "delete from gold.decisions", "-w", "{workspace}"], 64, "SELECT"),
+        (["run", "bronze", "--continuous", "--json", "-w", "{workspace}"], 64, "--json"),
+    ],
+)
+def test_a_wrong_call_is_one_sentence_and_an_exit_code(
+    workspace: Path, arguments: list[str], code: int, advice: str
+) -> None:
+    folder = workspace.parent
+    places = {
+        "workspace": workspace,
+        "folder": folder,
+        "tickets": folder / "tickets.csv",
+        "intents": folder / "intents.yml",
+    }
+    done = lakehouse(*(argument.format(**places) for argument in arguments))
+    assert done.returncode == code
+    assert advice in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert "py4j" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "code", "advice"),
+    [
+        ("LAKEHOUSE_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1", 69, "127.0.0.1:1"),
+        ("LAKEHOUSE_GATE__MIN_CONFIDENCE", "2", 78, "gate.min_confidence"),
+        ("LAKEHOUSE_GATE__MINIMUM", "0.5", 78, "gate.minimum"),
+        ("LAKEHOUSE_KAFKA__SECURITY_PROTOCOL", "SASL_SSL", 78, "kafka.security_protocol"),
+        ("LAKEHOUSE_SECRETS__PSEUDONYM_KEY_REF", "env:NOT_SET_ANYWHERE", 78, "NOT_SET_ANYWHERE"),
+        ("LAKEHOUSE_MODELS__ENCODER_URI", "models:/nobody@champion", 69, "nobody"),
+    ],
+)
+def test_what_is_missing_outside_is_named_and_nothing_is_lost(
+    workspace: Path, variable: str, value: str, code: int, advice: str
+) -> None:
+    more = {"LAKEHOUSE_KAFKA__REQUEST_TIMEOUT_SECONDS": "3", variable: value}
+    stage = "labels" if "MODELS" in variable else "bronze"
+    if stage == "labels":
+        send_one_more(workspace)
+    done = lakehouse("run", stage, "--slm", "off", "-w", workspace, **more)
+    assert (done.returncode, advice in " ".join(done.stderr.split())) == (code, True), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def send_one_more(workspace: Path) -> None:
+    extra = workspace.parent / "more.csv"
+    extra.write_text("id,body\n9,where is my refund\n", encoding="utf-8")
+    assert lakehouse("ingest", extra, "--text-column", "body", "--id-column", "id", "-w", workspace).returncode == 0
+    assert lakehouse("run", "bronze", "-w", workspace).returncode == 0
+    assert lakehouse("run", "silver", "-w", workspace).returncode == 0
+
+
+def test_a_workspace_of_another_version_is_refused(workspace: Path, tmp_path: Path) -> None:
+    (tmp_path / "lakehouse.yml").write_text("workspace_version: 99\n", encoding="utf-8")
+    done = lakehouse("status", "-w", tmp_path)
+    assert done.returncode == 78
+    assert "workspace_version 99" in " ".join(done.stderr.split())
+
+
+def test_doctor_finds_nothing_wrong_here(workspace: Path) -> None:
+    checks = as_json(lakehouse("doctor", "-w", workspace, "--json"))
+    assert {check["name"] for check in checks if not check["ok"]} <= {"memory", "disk"}
+    assert all(check["fix"] for check in checks)

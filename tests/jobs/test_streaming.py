@@ -1,0 +1,172 @@
+"""The four streams on a real broker and real Delta tables."""
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from pipelines.errors import CheckpointMismatchError, PipelineError
+from pipelines.faults import VARIABLE
+from tests.jobs.conftest import Lake, by_chance, raw, ticket
+
+MakeLake = Callable[..., Lake]
+
+POISON = [
+    raw(b"not json"), raw(None), raw(b""), raw(b"[1, 2]"), raw(b"\xff\xfe\x00"), raw(b'{"text": "no source"}'),
+    raw(b'{"source": "email", "created_at": "2026-01-05", "text": 7}'), raw(b'{"a": 1} trailing'),
+    raw(b'{"source": "email", "created_at": "yesterday", "text": "when?"}'), raw(b"[" * 5_000),
+]  # fmt: skip
+TICKETS = [
+    ticket(1, "card gone since yesterday, please help me with it"),
+    ticket(2, "card gone since yesterday, please help me with it!"),
+    ticket(3, "refund my broken toaster"),
+    ticket(4, "Refund my broken   toaster"),
+    ticket(5, "refund my broken toaster"),
+    ticket(6, "weather is nice today"),
+    ticket(7, "maybe a refund, maybe not"),
+    ticket(8, "login " + "x" * 600),
+    ticket(9, "something nobody knows"),
+]
+
+
+def outcome(lake: Lake) -> dict[str, list[tuple[object, ...]]]:
+    """What a reader sees in the end, without the traces of how it was batched."""
+    return {
+        "silver": lake.rows("silver.tickets", "record_id", "text", "withheld", "kept_record_id", "cluster_id"),
+        "votes": lake.rows("silver.labels", "vote_id", "record_id", "label", "confidence"),
+        "gold": lake.rows("gold.training_examples", "record_id", "label", "confidence", "voters"),
+        "quarantine": lake.rows("quarantine.tickets", "record_id", "verdict", "reason", "labels"),
+        "shed": lake.rows("quarantine.shed", "record_id", "kept_record_id"),
+        "tasks": lake.rows("gold.review_queue", "record_id", "task"),
+    }
+
+
+@pytest.fixture
+def drained(make_lake: MakeLake) -> Lake:
+    lake = make_lake()
+    lake.send(*TICKETS, *POISON, TICKETS[0])
+    lake.run()
+    return lake
+
+
+def test_every_message_is_in_bronze_and_every_record_in_one_place(drained: Lake) -> None:
+    stored = drained.rows("bronze.tickets", "value")
+    sent = [message.value for message in (*TICKETS, *POISON, TICKETS[0])]
+    assert stored == sorted([(None if value is None else bytearray(value),) for value in sent], key=repr)
+    books = drained.count().ledger
+    expected = {
+        "messages": 20, "records": 9, "redeliveries": 1, "invalid": 10, "waiting": 0, "gold": 4, "quarantine": 4,
+        "shed": 1, "discarded": 0, "pending": 0, "in_two_places": 0, "unplaced": 0, "difference": 0,
+    }  # fmt: skip
+    assert {name: books[name] for name in expected} == expected
+    assert drained.count().quarantine == {
+        "confidence_below_threshold": 1, "confidence_missing": 1, "intent_unknown": 1, "text_too_long": 1,
+    }  # fmt: skip
+    # Near-duplicates are one cluster; the record over the limit of 2 points to the first with its text.
+    clusters = {cluster for (cluster,) in drained.rows("silver.tickets", "cluster_id") if cluster}
+    assert len(clusters) == 5
+    before = outcome(drained)
+    drained.run()
+    assert outcome(drained) == before, "running every job twice adds nothing"
+
+
+def test_batch_size_and_partition_count_change_nothing(make_lake: MakeLake) -> None:
+    large = make_lake()
+    large.send(*TICKETS, *POISON[:2], TICKETS[0])
+    large.run()
+    small = make_lake(topic=large.settings.kafka.topic)
+    kafka, spark = (
+        replace(small.settings.kafka, max_messages_per_batch=4),
+        replace(small.settings.spark, files_per_batch=1),
+    )
+    small.settings = replace(small.settings, kafka=kafka, spark=spark)
+    small.spark.conf.set("spark.sql.shuffle.partitions", "5")
+    try:
+        small.run("bronze")
+        # The same bronze order: what is compared are the stages after it.
+        shutil.rmtree(large.root / "tables" / "bronze")
+        shutil.copytree(small.root / "tables" / "bronze", large.root / "tables" / "bronze")
+        for name in ("silver", "gold", "quarantine"):
+            shutil.rmtree(large.root / "tables" / name)
+            shutil.copytree(small.root / "tables" / name, large.root / "tables" / name)
+        shutil.rmtree(large.root / "checkpoints")
+        small.run("silver", "labels", "gate")
+    finally:
+        small.spark.conf.set("spark.sql.shuffle.partitions", "2")
+    large.run("silver", "labels", "gate")
+    assert len({batch for (batch,) in small.rows("silver.tickets", "batch_id")}) > 1
+    assert outcome(small) == outcome(large)
+
+
+FAULTS = ["after_labels", "after_decisions", "after_gold_training_examples", "after_quarantine_tickets"]
+
+
+@pytest.mark.parametrize("point", FAULTS)
+def test_a_crash_between_writes_loses_and_doubles_nothing_though_the_labeller_never_repeats_itself(
+    make_lake: MakeLake, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    lake = make_lake(labeller=by_chance)
+    lake.send(*[ticket(number, f"refund number {number} of a thing") for number in range(60)])
+    lake.run("bronze", "silver")
+    if point != "after_labels":
+        lake.run("labels")
+    monkeypatch.setattr("pipelines.faults._passages", {})
+    monkeypatch.setitem(os.environ, VARIABLE, point)
+    with pytest.raises(PipelineError, match="InjectedFaultError"):
+        lake.run("labels", "gate")
+    monkeypatch.delitem(os.environ, VARIABLE)
+    lake.run("labels", "gate")
+    gold = {record for (record,) in lake.rows("gold.training_examples", "record_id")}
+    quarantine = {record for (record,) in lake.rows("quarantine.tickets", "record_id")}
+    sure = {record for record, confidence in lake.rows("silver.labels", "record_id", "confidence") if confidence > 0.8}
+    assert gold & quarantine == set()
+    assert len(gold) + len(quarantine) == 60
+    assert gold == sure
+    assert len(lake.rows("silver.labels", "vote_id")) == 60
+    assert lake.count().ledger["difference"] == 0
+
+
+def test_a_lost_checkpoint_is_refused_and_a_new_epoch_recovers_without_a_row_twice(drained: Lake) -> None:
+    before = outcome(drained)
+    bronze = drained.rows("bronze.tickets", "topic", "partition", "offset")
+    shutil.rmtree(drained.root / "checkpoints")
+    with pytest.raises(CheckpointMismatchError, match="--new-epoch"):
+        drained.run("bronze")
+    drained.send(ticket(50, "refund the new one"))
+    drained.new_epoch = True
+    drained.run()
+    assert len(drained.rows("bronze.tickets", "topic", "partition", "offset")) == len(bronze) + 1
+    after = outcome(drained)
+    assert len(after["gold"]) == len(before["gold"]) + 1
+    assert set(map(repr, before["gold"])) <= set(map(repr, after["gold"]))
+    assert drained.count().ledger["difference"] == 0
+
+
+def test_labelled_files_vote_move_records_and_bring_their_own(make_lake: MakeLake) -> None:
+    lake = make_lake()
+    lake.send(ticket(1, "refund my toaster"), ticket(2, "maybe a refund, maybe not"), ticket(3, "card is lost"))
+    lake.drop("2026/01/05/first.csv", "text,annotator_id,label,confidence_score\nlogin fails,ann,login,0.9\n")
+    lake.run()
+    assert len(lake.rows("gold.training_examples", "record_id")) == 3
+    # Reordered header, another name, and far older than the file that was read first.
+    late = lake.drop(
+        "2025/06/01/votes of june.txt",
+        "label,confidence_score,text,annotator_id\nlogin,0.95,refund my toaster,ann\n"
+        'refund,0.9,"maybe a refund, maybe not",ann\nlogin,,card is lost,ann\n',
+    )
+    os.utime(late, (1_748_736_000, 1_748_736_000))
+    lake.run()
+    votes = lake.rows("silver.labels", "voter", "label", "confidence")
+    assert [row for row in votes if row[0] == "human"] == [
+        ("human", "login", 0.9), ("human", "login", 0.95), ("human", "login", None), ("human", "refund", 0.9),
+    ]  # fmt: skip
+    assert lake.rows("quarantine.tickets", "text", "decision_no", "verdict") == [
+        ("refund my toaster", 2, "disagreement")
+    ]
+    assert lake.rows("gold.training_examples", "text", "label", "decision_no") == [
+        ("card is lost", "card_lost", 1), ("login fails", "login", 1), ("maybe a refund, maybe not", "refund", 2),
+    ]  # fmt: skip
+    books = lake.count().ledger
+    assert (books["label_rows"], books["difference"], books["in_two_places"]) == (4, 0, 0)
