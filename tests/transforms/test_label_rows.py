@@ -101,7 +101,8 @@ def test_a_missing_confidence_leaves_a_vote() -> None:
         ("file:///data/w/landing/labeled/loose.csv", "file:/data/w/landing/labeled/", "loose.csv"),
         ("s3://bucket/landing/x/a.csv", "s3://bucket/landing", "x/a.csv"),
         ("dbfs:/Volumes/main/landing/2026/01/05/team/a.csv", "", "2026/01/05/team/a.csv"),
-        ("file:/elsewhere/a b.csv", "/data", "a b.csv"),
+        ("file:/elsewhere/a b.csv", "/data", "/elsewhere/a b.csv"),
+        ("file:/w/2026/01/05/a.csv", "/", "w/2026/01/05/a.csv"),
     ],
 )
 def test_a_file_is_named_by_its_place_in_the_landing_folder(path: str, root: str, relative: str) -> None:

@@ -62,7 +62,7 @@ def test_equal_claims_go_to_the_higher_score() -> None:
 
 
 def test_placeholders_are_left_alone_whoever_wrote_them() -> None:
-    assert one("to <PERSON> or PERSON", finds(("<PERSON>", "PERSON", 1.0))).text == "to <PERSON> or PERSON"
+    assert one("to <PERSON> or PERSON", finds(("<PERSON>", "US_SSN", 1.0))).text == "to <PERSON> or PERSON"
 
 
 def test_a_name_without_letters_is_none() -> None:

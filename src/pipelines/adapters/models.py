@@ -30,7 +30,7 @@ Vectors = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 ENCODER_MAX_TOKENS = 256
 """What the encoder was trained on; the rest of a longer text does not count in the memory vote."""
-GPU_BATCH = 64
+BATCH_TEXTS = 32
 
 
 @dataclass(frozen=True)
@@ -43,18 +43,17 @@ class Encoder:
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Give unit vectors of shape (texts, dimensions): the mean over the tokens.
 
-        On CPU each text goes alone, so its vector is the same bit for bit whatever stands beside it (long texts lose
-        nothing by that, short ones take twice as long). On GPU texts of similar length go together.
+        Texts of similar length go together. In the last digits a vector depends on its companions: what must not
+        depend on them is encoded alone.
         """
         import torch
 
         device = next(self.network.parameters()).device
-        size = 1 if device.type == "cpu" else GPU_BATCH
         order = sorted(range(len(texts)), key=lambda place: (len(texts[place]), texts[place]))
         vectors: dict[int, Vectors] = {}
         with torch.inference_mode():
-            for start in range(0, len(order), size):
-                places = order[start : start + size]
+            for start in range(0, len(order), BATCH_TEXTS):
+                places = order[start : start + BATCH_TEXTS]
                 batch = self.tokenizer(
                     [texts[place] for place in places],
                     padding=True, truncation=True, max_length=ENCODER_MAX_TOKENS, return_tensors="pt",

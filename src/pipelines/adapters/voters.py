@@ -133,7 +133,7 @@ def wordings(task: Task) -> tuple[str, ...]:
 
 
 def recall(text: str, examples: Examples, task: Task) -> Opinion:
-    """Look a text up among the examples."""
+    """Look a text up among the examples, alone: its vote is the same whatever texts came with it."""
     vector = load_encoder(task.pinned.encoder, task.tracking_uri).encode([text])[0]
     return compare(vector, examples.memory, task.settings.neighbours, examples.temperature)
 

@@ -132,13 +132,13 @@ def write_json(content: dict[str, object] | dict[str, str] | dict[str, list[str]
 def relative_path(path: str, landing_root: str) -> str:
     """Name a file by its path inside the landing folder, so that the name survives a move of the workspace.
 
-    Without a root: from its `YYYY/MM/DD` folders on, else its bare name.
+    Without a root: from its `YYYY/MM/DD` folders on, else its whole path: two files must never have one name.
     """
     bare, root = without_scheme(path), without_scheme(landing_root).rstrip("/")
-    if root and bare.startswith(root + "/"):
+    if landing_root and bare.startswith(root + "/"):
         return bare.removeprefix(root + "/")
     dated = DATED_PATH.search(bare)
-    return dated.group() if dated else bare.rpartition("/")[2]
+    return dated.group() if dated else bare
 
 
 def without_scheme(uri: str) -> str:
