@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
-from pipelines.contracts import Table
+from pipelines.declaration import Table
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 

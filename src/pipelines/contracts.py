@@ -4,11 +4,9 @@ Read it as the picture of the flow: bronze (what came), silver (what is safe to 
 label), decisions (what the gate made of it) and the places a record can be in.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-
 from pyspark.sql import types as T
 
+from pipelines.declaration import Table, column, declare
 from pipelines.vocabulary import Place
 
 CONTRACT_VERSION = 1
@@ -18,63 +16,6 @@ DOUBLE, TIMESTAMP, DATE = T.DoubleType(), T.TimestampType(), T.DateType()
 STRINGS = T.ArrayType(STRING, containsNull=False)
 
 
-def column(name: str, kind: T.DataType, comment: str, nullable: bool = True) -> T.StructField:
-    """Declare one column with its meaning (units included)."""
-    return T.StructField(name, kind, nullable, {"comment": comment})
-
-
-def uncommented(fields: Iterable[T.StructField]) -> T.StructType:
-    """Make a type of declared columns without their comments: what Python workers give back has none."""
-    return T.StructType([T.StructField(field.name, bare(field.dataType), field.nullable) for field in fields])
-
-
-def bare(kind: T.DataType) -> T.DataType:
-    """Give a type without the comments of its parts."""
-    if isinstance(kind, T.ArrayType):
-        return T.ArrayType(bare(kind.elementType), kind.containsNull)
-    return uncommented(kind.fields) if isinstance(kind, T.StructType) else kind
-
-
-@dataclass(frozen=True)
-class Table:
-    """A declared table: where it stands, what identifies a row, who alone writes it."""
-
-    schema: str
-    name: str
-    version: int
-    key: tuple[str, ...]
-    writer: str
-    comment: str
-    columns: T.StructType
-
-    @property
-    def full_name(self) -> str:
-        """`schema.name`, as analysts type it."""
-        return f"{self.schema}.{self.name}"
-
-    @property
-    def column_names(self) -> list[str]:
-        """Column names in their declared order: what a transform selects at its end."""
-        return [str(name) for name in self.columns.fieldNames()]
-
-    @property
-    def payload_names(self) -> list[str]:
-        """Columns a transform delivers: all but the two the writer adds."""
-        return self.column_names[: -len(WRITE_TRACE)]
-
-
-def declare(
-    full_name: str, version: int, key: Sequence[str], writer: str, comment: str, *columns: T.StructField
-) -> Table:
-    """Declare a table; every one ends with the two columns that make its writes traceable and idempotent."""
-    schema, name = full_name.split(".")
-    return Table(schema, name, version, tuple(key), writer, comment, T.StructType([*columns, *WRITE_TRACE]))
-
-
-WRITE_TRACE = (
-    column("query_epoch", STRING, "Life of the checkpoint that wrote the row; a new one starts with --new-epoch"),
-    column("batch_id", LONG, "Micro-batch that wrote the row, counted from 0 in its epoch"),
-)
 IDENTITY = (
     column("record_id", STRING, "SHA-256 (hex) that names the record; the same for every re-delivery", nullable=False),
     column("ticket_key", STRING, "HMAC-SHA-256 pseudonym of source and ticket_id; null without a ticket_id"),

@@ -50,10 +50,9 @@ class KafkaSettings:
     request_timeout_seconds: int = 20
 
     def __post_init__(self) -> None:
-        """Refuse contradictions."""
         sasl = self.security_protocol.startswith("SASL")
-        require(self.partitions > 0, "kafka.partitions", "must be at least 1")
-        require(self.max_messages_per_batch > 0, "kafka.max_messages_per_batch", "must be at least 1")
+        for key in ("partitions", "max_messages_per_batch"):
+            require(getattr(self, key) > 0, f"kafka.{key}", "must be at least 1")
         require(bool(self.topic), "kafka.topic", "must not be empty")
         require(
             not (sasl and self.bootstrap_servers == EMBEDDED),
@@ -61,11 +60,8 @@ class KafkaSettings:
             f"{self.security_protocol} needs kafka.bootstrap_servers; the embedded broker speaks PLAINTEXT on loopback",
         )
         credentials = self.sasl_mechanism and self.sasl_username and self.sasl_password_ref
-        require(
-            not sasl or bool(credentials),
-            "kafka.sasl_mechanism",
-            f"{self.security_protocol} needs sasl_mechanism, sasl_username and sasl_password_ref",
-        )
+        needs = f"{self.security_protocol} needs sasl_mechanism, sasl_username and sasl_password_ref"
+        require(not sasl or bool(credentials), "kafka.sasl_mechanism", needs)
 
 
 @dataclass(frozen=True)
@@ -91,7 +87,6 @@ class IntakeSettings:
     """Records with the same text kept per UTC day; the rest is counted and points to the first."""
 
     def __post_init__(self) -> None:
-        """Refuse contradictions."""
         require(0 < self.max_text_chars <= 1_000_000, "intake.max_text_chars", "must be 1 to 1000000 (spaCy's cap)")
         require(self.daily_identical_limit > 0, "intake.daily_identical_limit", "must be at least 1")
 
@@ -111,7 +106,6 @@ class RedactionSettings:
     """Presidio gives a bare phone number .4 and a bare SSN .5."""
 
     def __post_init__(self) -> None:
-        """Refuse contradictions."""
         require(bool(self.entities), "redaction.entities", "must name at least one entity type")
         require(0 <= self.min_score <= 1, "redaction.min_score", "must be between 0 and 1")
 
@@ -132,7 +126,6 @@ class ClusterSettings:
     """The same on all workers and for ever: signatures of different seeds cannot be compared."""
 
     def __post_init__(self) -> None:
-        """Refuse contradictions."""
         require(self.shingle_chars > 0, "clusters.shingle_chars", "must be at least 1")
         require(self.bands > 0 and self.rows_per_band > 0, "clusters.bands", "bands and rows_per_band must be positive")
         require(0 < self.similarity_threshold <= 1, "clusters.similarity_threshold", "must be above 0 and at most 1")
@@ -151,28 +144,29 @@ class LabellingSettings:
     unknown_softness: float = 0.04
     slm: Literal["auto", "all", "off"] = "auto"
     """auto: where memory is below slm_below_confidence, plus the audit share. all: every text. off: none."""
+    slm_from_confidence: float = 0.6
+    """Below it the model cannot change the verdict: (0.6 + 1) / 2 is just the gate's 0.8."""
     slm_below_confidence: float = 0.8
     slm_audit_share: float = 0.02
     """Share of the sure texts, chosen by hash of the text, that the language model votes on as well."""
     slm_candidates: int = 6
     """Labels scored per text: the memory's shortlist."""
     slm_examples: int = 2
-    """Verified examples shown in the prompt."""
     slm_max_text_tokens: int = 256
-    """The rest of a longer text is not read by the model."""
     slm_temperature: float = 1.5
     """Softness of the language model's vote over nats per token; below 1 it would be far surer than it is right."""
 
     def __post_init__(self) -> None:
-        """Refuse contradictions."""
-        require(self.neighbours > 0, "labelling.neighbours", "must be at least 1")
-        require(self.temperature > 0, "labelling.temperature", "must be above 0")
+        for key in ("temperature", "unknown_softness", "slm_temperature"):
+            require(getattr(self, key) > 0, f"labelling.{key}", "must be above 0")
+        for key, least in (("neighbours", 1), ("slm_candidates", 2), ("slm_examples", 0), ("slm_max_text_tokens", 1)):
+            require(getattr(self, key) >= least, f"labelling.{key}", f"must be at least {least}")
+        require(
+            0 <= self.slm_from_confidence <= self.slm_below_confidence,
+            "labelling.slm_from_confidence",
+            "must be between 0 and labelling.slm_below_confidence",
+        )
         require(0 <= self.slm_audit_share <= 1, "labelling.slm_audit_share", "must be between 0 and 1")
-        require(self.unknown_softness > 0, "labelling.unknown_softness", "must be above 0")
-        require(self.slm_candidates > 1, "labelling.slm_candidates", "must be at least 2")
-        require(self.slm_examples >= 0, "labelling.slm_examples", "must not be negative")
-        require(self.slm_max_text_tokens > 0, "labelling.slm_max_text_tokens", "must be at least 1")
-        require(self.slm_temperature > 0, "labelling.slm_temperature", "must be above 0")
 
 
 @dataclass(frozen=True)
@@ -186,7 +180,6 @@ class ModelSettings:
     prompt_uri: str = "prompts:/intent-prompt@champion"
 
     def __post_init__(self) -> None:
-        """Refuse contradictions."""
         for key in ("slm_uri", "encoder_uri"):
             require(getattr(self, key).startswith("models:/"), f"models.{key}", "must start with models:/")
         require(self.prompt_uri.startswith("prompts:/"), "models.prompt_uri", "must start with prompts:/")
@@ -202,7 +195,6 @@ class GateSettings:
     """Share of accepted records, chosen by hash, that people are asked to check."""
 
     def __post_init__(self) -> None:
-        """Refuse contradictions."""
         require(0 < self.min_confidence <= 1, "gate.min_confidence", "must be above 0 and at most 1")
         require(0 <= self.audit_share <= 1, "gate.audit_share", "must be between 0 and 1")
 

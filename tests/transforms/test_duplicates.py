@@ -92,11 +92,11 @@ def test_too_long_records_are_withheld_and_take_no_part_in_the_limit(spark: Spar
     assert column(judged, "kept_record_id")["d"] == "b"
 
 
-def redacted(spark: SparkSession, *rows: tuple[str, str | None]) -> DataFrame:
-    """Rows (record_id, text) as `redact` leaves them; the record_id gives the position, null text is withheld."""
+def redacted(spark: SparkSession, *rows: tuple[str, str | None], start: int = 0) -> DataFrame:
+    """Rows (record_id, text) as `redact` leaves them, positions in the order given; null text is withheld."""
     values: list[Values] = [
-        record(name, text=text, position=f"p{name}", cluster_id=None, withheld=None if text else "over_daily_limit")
-        for name, text in rows
+        record(name, text=text, position=f"p{place}", withheld=None if text else "over_daily_limit")
+        for place, (name, text) in enumerate(rows, start)
     ]
     return frame(spark, TICKETS_SILVER, *values).drop("bands", "signature", "cluster_id", "query_epoch", "batch_id")
 
@@ -109,8 +109,9 @@ def stored(rows: DataFrame) -> DataFrame:
     return rows.withColumns({"query_epoch": F.lit("e"), "batch_id": F.lit(0).cast("long")})
 
 
-ROWS = [("a", BASE), ("b", OTHER), ("c", NEAR), ("d", None), ("e", FAR), ("f", NEAR.upper())]
-EXPECTED = {"a": "a", "b": "b", "c": "a", "d": None, "e": "a", "f": "a"}
+# Positions and names run in opposite directions, so that no order by name can pass for the order of arrival.
+ROWS = [("f", BASE), ("e", OTHER), ("d", NEAR), ("c", None), ("b", FAR), ("a", NEAR.upper())]
+EXPECTED = {"f": "f", "e": "e", "d": "f", "c": None, "b": "f", "a": "f"}
 
 
 def test_near_duplicates_chain_into_the_cluster_of_the_first(spark: SparkSession) -> None:
@@ -118,22 +119,22 @@ def test_near_duplicates_chain_into_the_cluster_of_the_first(spark: SparkSession
     assert clustered.columns == TICKETS_SILVER.payload_names
     rows = {row.record_id: row for row in clustered.collect()}
     assert {name: row.cluster_id for name, row in rows.items()} == EXPECTED
-    assert (rows["d"].bands, rows["d"].signature) == (None, None)
-    assert (len(rows["a"].bands), len(rows["a"].signature)) == (16, 64)
+    assert (rows["c"].bands, rows["c"].signature) == (None, None)
+    assert (len(rows["f"].bands), len(rows["f"].signature)) == (16, 64)
     # The chain matters: its two ends are not near each other.
-    ends = cluster(redacted(spark, ("a", BASE), ("e", FAR)), empty_history(spark))
-    assert column(ends, "cluster_id") == {"a": "a", "e": "e"}
+    ends = cluster(redacted(spark, ("f", BASE), ("b", FAR)), empty_history(spark))
+    assert column(ends, "cluster_id") == {"f": "f", "b": "b"}
 
 
 def test_position_and_not_row_order_says_who_was_first(spark: SparkSession) -> None:
-    batch = redacted(spark, *reversed(ROWS)).repartition(5)
+    batch = redacted(spark, *ROWS).repartition(5)
     assert column(cluster(batch, empty_history(spark)), "cluster_id") == EXPECTED
 
 
 @pytest.mark.parametrize("cut", [1, 3])
 def test_two_batches_give_what_one_gives(spark: SparkSession, cut: int) -> None:
     first = cluster(redacted(spark, *ROWS[:cut]), empty_history(spark)).localCheckpoint()
-    second = cluster(redacted(spark, *ROWS[cut:]), stored(first))
+    second = cluster(redacted(spark, *ROWS[cut:], start=cut), stored(first))
     assert column(first, "cluster_id") | column(second, "cluster_id") == EXPECTED
 
 

@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from pipelines.contracts import ANNOTATIONS, LABEL_FILES, TICKETS_BRONZE, Table
+from pipelines.contracts import ANNOTATIONS, LABEL_FILES, TICKETS_BRONZE
+from pipelines.declaration import Table
 from pipelines.transforms.intake import (
     RAW_TICKETS,
     judge_message,

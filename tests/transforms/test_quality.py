@@ -1,7 +1,7 @@
 from pyspark.sql import SparkSession
 
 from pipelines import contracts as tables
-from pipelines.contracts import Table
+from pipelines.declaration import Table
 from pipelines.transforms.quality import (
     LEDGER,
     cluster_counts,

@@ -12,7 +12,8 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from pipelines.contracts import PLACES, TABLES, Table
+from pipelines.contracts import PLACES, TABLES
+from pipelines.declaration import Table
 from pipelines.errors import WorkspaceError
 from pipelines.transforms.agreement import current
 from pipelines.vocabulary import Place
@@ -109,11 +110,12 @@ def read_batch(spark: SparkSession, store: TableStore, table: Table, write: Batc
 def append_once(frame: DataFrame, store: TableStore, table: Table, write: BatchWrite) -> None:
     """Append the rows of a micro-batch in one transaction; a repetition of the batch changes nothing.
 
-    After `--new-epoch` batch numbers start again, so rows are also compared by key with what earlier epochs wrote.
+    After `--new-epoch` batch numbers start again, so rows are also compared by key with what stands already.
     """
     rows = frame.select(*table.payload_names)
     if write.epoch > 1:
-        written = read_table(frame.sparkSession, store, table).where(F.col("query_epoch") != write.query_epoch)
+        ours = (F.col("query_epoch") == write.query_epoch) & (F.col("batch_id") == write.batch_id)
+        written = read_table(frame.sparkSession, store, table).where(~ours)
         rows = rows.join(written.select(*table.key), on=list(table.key), how="left_anti").select(*table.payload_names)
     traced = rows.withColumns({"query_epoch": F.lit(write.query_epoch), "batch_id": F.lit(write.batch_id).cast("long")})
     writer = (

@@ -66,7 +66,10 @@ def local_configuration(settings: SparkSettings, jars: list[Path], scratch: Path
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.warehouse.dir": str(scratch / "warehouse"),
         "spark.driver.memory": settings.driver_memory,
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{log4j} -Dderby.system.home={scratch}",
+        # Small batches never run long enough to repay the second compiler: without it they take half the time.
+        "spark.driver.extraJavaOptions": (
+            f"-XX:TieredStopAtLevel=1 -Dlog4j2.configurationFile=file:{log4j} -Dderby.system.home={scratch}"
+        ),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         # Loopback only: no other machine may talk to the driver.

@@ -9,8 +9,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from pipelines.adapters.delta import BatchWrite, TableStore, read_table
-from pipelines.contracts import Table
-from pipelines.errors import CheckpointMismatchError
+from pipelines.declaration import Table
+from pipelines.errors import CheckpointMismatchError, PipelineError
 
 BINARY_FILE = "path STRING, modificationTime TIMESTAMP, length BIGINT, content BINARY"
 
@@ -123,6 +123,9 @@ def written_batches(spark: SparkSession, plan: StreamPlan, store: TableStore, si
 
 def list_names(spark: SparkSession, uri: str) -> list[str]:
     """Names in a folder on any file system Spark reaches; none when there is no such folder."""
-    path = spark._jvm.org.apache.hadoop.fs.Path(uri)
+    jvm = spark._jvm
+    if jvm is None:
+        raise PipelineError("Streams need a session with a JVM of its own; Spark Connect has none. Run this as a job.")
+    path = jvm.org.apache.hadoop.fs.Path(uri)
     files = path.getFileSystem(spark._jsparkSession.sessionState().newHadoopConf())
     return [status.getPath().getName() for status in files.listStatus(path)] if files.exists(path) else []

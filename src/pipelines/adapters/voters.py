@@ -156,14 +156,15 @@ def by_probability(shares: Distribution) -> Distribution:
 def is_asked(text: str, answer: Distribution, settings: LabellingSettings) -> bool:
     """Say whether the language model votes on a text, given the memory's answer.
 
-    Where the memory is sure, it votes on a share chosen by hash of the (redacted) text. It knows no `unknown`, so a
-    text that is surely that is not shown to it.
+    It votes where it can change the verdict: below `slm_from_confidence` even a certain model could not lift the
+    mean of both to the gate. Where the memory is sure, it votes on a share chosen by hash of the (redacted) text. It
+    knows no `unknown`, so a text that is rather that is not shown to it.
     """
     if settings.slm != "auto":
         return settings.slm == "all"
     label, confidence = answer[0]
     if confidence < settings.slm_below_confidence:
-        return True
+        return label != UNKNOWN_LABEL and confidence >= settings.slm_from_confidence
     return label != UNKNOWN_LABEL and int(hash_text(text)[:8], 16) < settings.slm_audit_share * 2**32
 
 

@@ -18,7 +18,7 @@ from pipelines.adapters.spark import open_session
 from pipelines.adapters.streams import StreamPlan
 from pipelines.cli.screens import say
 from pipelines.configuration import load_settings
-from pipelines.contracts import Table
+from pipelines.declaration import Table
 from pipelines.jobs.streaming import Flow, MapBatches
 from pipelines.settings import EMBEDDED
 from pipelines.workspace import Workspace

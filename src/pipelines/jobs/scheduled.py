@@ -87,7 +87,7 @@ def validate(spark: SparkSession, paths: list[str], out_uri: str, settings: Sett
         StorageError: when the folder cannot be written.
     """
     now = datetime.now(UTC)
-    with kept(read_whole_files(spark, paths).transform(parse_label_files, now)) as rows:
+    with kept(read_whole_files(spark, paths).transform(parse_label_files, now, "/")) as rows:
         refuse_missing_columns(rows)
         label_rows = rows.transform(in_one_batch).transform(read_label_rows, PUBLIC_KEY)
         chosen = label_rows.transform(choose_rows, settings.intake)

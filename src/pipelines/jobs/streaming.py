@@ -15,9 +15,10 @@ from pipelines import contracts as tables
 from pipelines.adapters.delta import BatchWrite, TableStore, append_once, read_batch, read_table, remove_superseded
 from pipelines.adapters.spark import held
 from pipelines.adapters.streams import StreamPlan, read_appends, read_dropped_files, read_kafka, rows_of, start
+from pipelines.declaration import Table
 from pipelines.faults import hit
 from pipelines.settings import Settings
-from pipelines.transforms.agreement import judge, quarantined, shed_pointers, training_examples
+from pipelines.transforms.agreement import judge, newest_decisions, quarantined, shed_pointers, training_examples
 from pipelines.transforms.duplicates import assign_clusters, first_deliveries, withhold
 from pipelines.transforms.intake import (
     match_annotations,
@@ -57,7 +58,7 @@ class Flow:
         """The plan of one query."""
         return replace(self.plan, name=name)
 
-    def read_appends(self, *sources: tables.Table) -> DataFrame:
+    def read_appends(self, *sources: Table) -> DataFrame:
         """Stream the rows appended to tables."""
         return read_appends(self.spark, self.store, list(sources), self.settings.spark.files_per_batch)
 
@@ -77,7 +78,7 @@ def bronze_label_files(flow: Flow) -> StreamingQuery:
     """Dropped files -> bronze.label_files: every row as it came."""
 
     def write_batch(batch: DataFrame, write: BatchWrite) -> None:
-        rows = batch.transform(parse_label_files, datetime.now(UTC))
+        rows = batch.transform(parse_label_files, datetime.now(UTC), flow.landing_uri)
         append_once(rows, flow.store, tables.LABEL_FILES, write)
         hit("after_label_files")
 
@@ -138,13 +139,19 @@ def gate(flow: Flow) -> StreamingQuery:
     def write_batch(batch: DataFrame, write: BatchWrite) -> None:
         spark, store, settings = batch.sparkSession, flow.store, flow.settings.gate
         touched = batch.select("text_key").distinct()
-        records = read_table(spark, store, tables.TICKETS_SILVER).join(touched, "text_key", "left_semi")
-        votes = read_table(spark, store, tables.LABELS).join(touched, "text_key", "left_semi")
-        previous = read_table(spark, store, tables.DECISIONS).join(touched, "text_key", "left_semi")
+        records = read_table(spark, store, tables.TICKETS_SILVER).join(touched, on="text_key", how="left_semi")
+        votes = read_table(spark, store, tables.LABELS).join(touched, on="text_key", how="left_semi")
+        previous = read_table(spark, store, tables.DECISIONS).join(touched, on="text_key", how="left_semi")
         judged = records.transform(judge, votes, previous, flow.labels, settings, datetime.now(UTC))
         append_once(judged, store, tables.DECISIONS, write)
         hit("after_decisions")
-        route(read_batch(spark, store, tables.DECISIONS, write), records, flow, write)
+        if write.epoch == 1:
+            decided = read_batch(spark, store, tables.DECISIONS, write)
+        else:
+            # An earlier epoch may have ended between a decision and its place: route what is newest, once.
+            stored = read_table(spark, store, tables.DECISIONS).join(touched, on="text_key", how="left_semi")
+            decided = stored.transform(newest_decisions)
+        route(decided, records, flow, write)
 
     arrivals = flow.read_appends(tables.TICKETS_SILVER, tables.LABELS)
     return start(arrivals, write_batch, flow.planned("gate"), flow.store, tables.DECISIONS)
@@ -179,7 +186,7 @@ STREAMS: dict[str, tuple[Callable[[Flow], StreamingQuery], ...]] = {
     "labels": (labels,),
     "gate": (gate,),
 }
-SINKS: dict[str, tuple[tables.Table, ...]] = {
+SINKS: dict[str, tuple[Table, ...]] = {
     "bronze": (tables.TICKETS_BRONZE, tables.LABEL_FILES),
     "silver": (tables.TICKETS_SILVER,),
     "labels": (tables.LABELS,),

@@ -23,7 +23,7 @@ Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 class Head:
     """The constant head of a prompt, already read by the model: its key/value cache and its length in tokens."""
 
-    cache: object
+    keys_and_values: object
     length: int
 
 
@@ -79,7 +79,7 @@ def score_candidates(model: torch.nn.Module, head: Head, text: Tokens, candidate
         attention_mask=tree_mask(head.length, len(text), tree, weight.dtype).to(weight.device),
         position_ids=torch.tensor([[*range(len(text)), *depths]], device=weight.device) + head.length,
         # A copy: the model appends to the cache it is given.
-        past_key_values=copy.deepcopy(head.cache),
+        past_key_values=copy.deepcopy(head.keys_and_values),
         use_cache=True,
         logits_to_keep=len(tree.nodes) + 1,
     )

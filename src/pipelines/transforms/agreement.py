@@ -6,7 +6,7 @@ whatever batch or file, must say one label.
 
 from datetime import datetime
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from pipelines.contracts import (
@@ -79,6 +79,13 @@ def judge(
         "decided_at": F.lit(decided_at).cast("timestamp"),
     }
     return decided.where(news).withColumns(told).select(*DECISIONS.payload_names)
+
+
+def newest_decisions(decisions: DataFrame) -> DataFrame:
+    """Keep each record's newest decision."""
+    newest = F.max("decision_no").over(Window.partitionBy("record_id"))
+    ranked = decisions.withColumn("newest_no", newest)
+    return ranked.where(F.col("decision_no") == F.col("newest_no")).select(*DECISIONS.column_names)
 
 
 def place_decided(decided: DataFrame, records: DataFrame) -> DataFrame:

@@ -12,7 +12,8 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
-from pipelines.contracts import TICKETS_SILVER, uncommented
+from pipelines.contracts import TICKETS_SILVER
+from pipelines.declaration import uncommented
 from pipelines.kernels.minhash import Signatures, band_keys, link_earliest, signatures
 from pipelines.settings import ClusterSettings, IntakeSettings
 from pipelines.vocabulary import Reason

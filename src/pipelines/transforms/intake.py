@@ -203,7 +203,8 @@ def key_label_row(key: bytes, path: str, row_number: int, text: str, annotator: 
     """Name a labelled row, its text and its annotator, in the order of LABEL_KEYS."""
     text_key = payloads.key_text(key, text)
     person = None if annotator is None else payloads.key_annotator(key, annotator)
-    record_id = payloads.name_content(LABEL_SOURCE, text_key)
+    # Of the text, not of its key: a record has the same name in every workspace.
+    record_id = payloads.name_content(LABEL_SOURCE, payloads.normalise_text(text))
     return payloads.name_content(path, int(row_number)), text_key, record_id, person
 
 

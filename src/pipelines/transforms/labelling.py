@@ -8,7 +8,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from pipelines.contracts import IDENTITY, LABELS, uncommented
+from pipelines.contracts import IDENTITY, LABELS
+from pipelines.declaration import uncommented
 from pipelines.vocabulary import Voter
 
 MapBatches = Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]

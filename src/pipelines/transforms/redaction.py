@@ -8,7 +8,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
-from pipelines.contracts import TICKETS_SILVER, uncommented
+from pipelines.contracts import TICKETS_SILVER
+from pipelines.declaration import uncommented
 
 if TYPE_CHECKING:
     from pyspark.sql._typing import UserDefinedFunctionLike
