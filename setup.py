@@ -1,5 +1,7 @@
 """Distribution metadata: version ranges and extras. Exact versions stand in requirements.lock."""
 
+from glob import glob
+
 from setuptools import find_packages, setup
 
 REDACT = [
@@ -40,6 +42,11 @@ setup(
     package_dir={"": "src"},
     packages=find_packages("src"),
     package_data={"pipelines": ["py.typed"]},
+    data_files=[
+        ("share/intent-lakehouse/conf", glob("conf/*.yml")),
+        ("share/intent-lakehouse/conf/demo", glob("conf/demo/*.yml")),
+        ("share/intent-lakehouse/conf/prompts", glob("conf/prompts/*.txt")),
+    ],
     install_requires=[
         "confluent-kafka>=2.6,<3",
         "cryptography>=45",
@@ -53,6 +60,7 @@ setup(
         "pyspark>=3.5.7,<4.1",
         "PyYAML>=6",
         "rich>=13",
+        "scipy>=1.12",
         "typer>=0.15",
     ],
     extras_require={

