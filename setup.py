@@ -1,6 +1,7 @@
 """Distribution metadata: version ranges and extras. Exact versions stand in requirements.lock."""
 
 from glob import glob
+from pathlib import Path
 
 from setuptools import find_packages, setup
 
@@ -35,7 +36,7 @@ setup(
     name="intent-lakehouse",
     version="0.1.0",
     description="Support tickets in; governed, PII-free, de-duplicated, intent-labelled training data out.",
-    long_description=open("README.md", encoding="utf-8").read(),
+    long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11,<3.13",

@@ -16,11 +16,7 @@ EMBEDDED = "embedded"
 
 
 def require(condition: bool, key: str, problem: str) -> None:
-    """Refuse a setting by its key.
-
-    Raises:
-        SettingsError: when the condition does not hold.
-    """
+    """Refuse a setting by its key, with a SettingsError, when the condition does not hold."""
     if not condition:
         raise SettingsError(f"Setting {key}: {problem}.")
 

@@ -40,7 +40,7 @@ PATTERNS: dict[str, tuple[tuple[str, float], ...]] = {
     "EMAIL_ADDRESS": (
         # Presidio's own drops addresses whose domain is not on the public suffix list; a privacy filter must not.
         (rf"(?<!{EMAIL_LOCAL}){EMAIL_LOCAL}++@[\w-]+(?:\.[\w-]+)+", 1.0),
-        (rf"\b[\w.+-]++ ?(?:@|\(at\)|\[at\]| at ) ?[\w-]++ ?(?:\(dot\)|\[dot\]| dot ) ?{COMMON_TLD}\b", 0.9),
+        (rf"(?<![\w.+-])[\w.+-]++ ?(?:@|\(at\)|\[at\]| at ) ?[\w-]++ ?(?:\(dot\)|\[dot\]| dot ) ?{COMMON_TLD}\b", 0.9),
     ),
     "URL": (
         # Presidio's own takes "arrived.it" for a host and leaves the query of "https://host?user=..." behind.
