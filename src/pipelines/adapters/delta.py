@@ -107,6 +107,13 @@ def read_batch(spark: SparkSession, store: TableStore, table: Table, write: Batc
     return read_table(spark, store, table).where(ours)
 
 
+def count_since(spark: SparkSession, store: TableStore, table: Table, query: str, batch_id: int) -> int:
+    """Count the rows of a query's newest epoch from one micro-batch on."""
+    ours = F.col("query_epoch").startswith(f"{query}/") & (F.col("batch_id") >= batch_id)
+    newest = read_table(spark, store, table).where(ours).groupBy("query_epoch").count().collect()
+    return max((int(row["count"]) for row in newest), default=0)
+
+
 def append_once(frame: DataFrame, store: TableStore, table: Table, write: BatchWrite) -> None:
     """Append the rows of a micro-batch in one transaction; a repetition of the batch changes nothing.
 

@@ -84,7 +84,8 @@ def local_configuration(settings: SparkSettings, jars: list[Path], scratch: Path
         "spark.databricks.delta.snapshotPartitions": "1",
         # Four streams share two cores: a model's long batch must not starve bronze.
         "spark.scheduler.mode": "FAIR",
-        # Idle Python workers keep their loaded models this long.
+        # Workers are forked from a process that has loaded what they all need, and are kept with their models.
+        "spark.python.daemon.module": "pipelines.adapters.worker_daemon",
         "spark.python.worker.reuse": "true",
         "spark.sql.streaming.metricsEnabled": "false",
         # Text written to disk by shuffles and spills is encrypted; the key lives as long as the session.

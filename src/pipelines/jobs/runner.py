@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pyspark.errors import StreamingQueryException
 from pyspark.sql.streaming.query import StreamingQuery
 
-from pipelines.adapters.delta import read_table
+from pipelines.adapters.delta import count_since
 from pipelines.adapters.failures import explain_failure
+from pipelines.declaration import Table
 from pipelines.jobs.streaming import SINKS, STREAMS, Flow
 
 POLL_SECONDS = 0.3
@@ -31,7 +32,7 @@ def drain(flow: Flow, name: str, on_progress: OnProgress) -> StageResult:
     Raises:
         PipelineError: a leaf that says what failed and what to do.
     """
-    began, stood = time.monotonic(), rows_written(flow, name)
+    began = time.monotonic()
     queries: list[StreamingQuery] = []
     try:
         for begin in STREAMS[name]:
@@ -39,12 +40,16 @@ def drain(flow: Flow, name: str, on_progress: OnProgress) -> StageResult:
             wait_for(queries[-1], lambda: on_progress(name, batches_done(queries)))
     finally:
         stop(queries)
-    return StageResult(name, rows_written(flow, name) - stood, time.monotonic() - began)
+    written = sum(rows_written(flow, query, table) for query, table in zip(queries, SINKS[name], strict=True))
+    return StageResult(name, written, time.monotonic() - began)
 
 
-def rows_written(flow: Flow, name: str) -> int:
-    """Rows in the tables a stage writes first."""
-    return sum(read_table(flow.spark, flow.store, table).count() for table in SINKS[name])
+def rows_written(flow: Flow, query: StreamingQuery, table: Table) -> int:
+    """Rows that the micro-batches of this run have put into a query's first table."""
+    batches = [int(progress["batchId"]) for progress in query.recentProgress if progress["numInputRows"] > 0]
+    if not batches:
+        return 0
+    return count_since(flow.spark, flow.store, table, query.name, min(batches))
 
 
 def run_continuously(flow: Flow, names: list[str], on_progress: OnProgress, keep_on: Callable[[], bool]) -> None:
