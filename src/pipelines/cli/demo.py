@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pyspark.sql import SparkSession
 
 from pipelines.adapters.kafka import produce
 from pipelines.cli.demo_screens import show_results
 from pipelines.cli.exports import export_tables
 from pipelines.cli.flow import ORDER, Slm, Stage
-from pipelines.cli.opening import open_broker, open_flow, open_spark, open_tables, prepare_models, with_slm
+from pipelines.cli.opening import open_broker, open_flow, open_spark, prepare_models, with_slm
 from pipelines.cli.options import JsonOption
 from pipelines.cli.screens import counting, say, tell
 from pipelines.configuration import conf_dir
@@ -23,7 +22,8 @@ from pipelines.errors import UsageError
 from pipelines.intents import load_intents
 from pipelines.jobs.reporting import report
 from pipelines.jobs.runner import StageResult, drain
-from pipelines.simulation import Simulation, generate, write_labelled_files, write_truth
+from pipelines.jobs.streaming import Flow
+from pipelines.simulation import generate, write_labelled_files, write_truth
 from pipelines.workspace import MARKER, Workspace, init_workspace, open_workspace
 
 PLACE = "demo"
@@ -42,27 +42,23 @@ def demo(
 ) -> None:
     """Generate tickets, send them through Kafka, bronze, silver, labels and the gate, export, and account for each."""
     found = with_slm(fresh_workspace(workspace), slm)
-    simulation = generate(seed, tickets)
-    write_truth(simulation, found.root / "truth.jsonl")
-    write_labelled_files(simulation, Path(found.uri(found.settings.storage.landing_uri)))
     with contextlib.ExitStack() as stack:
         servers = stack.enter_context(open_broker(found))
-        send(found, servers, simulation)
-        # The models are made ready while bronze and silver run; the labels stage waits for them.
+        # Beside the session's start: tickets are sent, then the models made ready; the stages wait for what they need.
         pool = stack.enter_context(ThreadPoolExecutor(max_workers=1))
+        sent = pool.submit(send, found, servers, seed, tickets)
         models = pool.submit(prepare_models, found)
         spark = stack.enter_context(open_spark(found))
-        stages = run_stages(found, spark, servers, models)
-        exporting = time.monotonic()
-        manifest = export_tables(found, spark, str(found.root / "export"))
-        stages.append(
-            StageResult(
-                "export", sum(file["rows"] for file in manifest["files"].values()), time.monotonic() - exporting
-            )
-        )
-        store = open_tables(found, spark)
-        counted = report(spark, store)
-        show_results(found, spark, store, counted, stages, manifest, as_json)
+        flow = open_flow(found, spark, servers)
+        sent.result()
+        stages = [run_stage(flow, stage, models) for stage in ORDER]
+        began = time.monotonic()
+        manifest = export_tables(found, spark, flow.store, str(found.root / "export"))
+        rows = sum(file["rows"] for file in manifest["files"].values())
+        stages.append(StageResult("export", rows, time.monotonic() - began))
+        with counting("counting everything"):
+            counted = report(spark, flow.store)
+        show_results(found, spark, flow.store, counted, stages, manifest, as_json)
     counted.check(drained=True)
 
 
@@ -83,22 +79,21 @@ def fresh_workspace(root: Path) -> Workspace:
     return workspace
 
 
-def send(workspace: Workspace, servers: str, simulation: Simulation) -> None:
-    """Produce the generated messages."""
-    with counting("sending tickets", len(simulation.messages)) as count:
-        produce(workspace.settings.kafka, servers, workspace.root, simulation.messages, count)
-    say(f"{len(simulation.messages):,} messages are in the topic {workspace.settings.kafka.topic}.")
+def send(workspace: Workspace, servers: str, seed: int, tickets: int) -> None:
+    """Generate tickets, labelled files and the truth about them; produce the tickets."""
+    simulation = generate(seed, tickets)
+    write_truth(simulation, workspace.root / "truth.jsonl")
+    write_labelled_files(simulation, Path(workspace.uri(workspace.settings.storage.landing_uri)))
+    produce(workspace.settings.kafka, servers, workspace.root, simulation.messages, lambda count: None)
+    say(f"{tickets:,} messages are in the topic {workspace.settings.kafka.topic}.")
 
 
-def run_stages(workspace: Workspace, spark: SparkSession, servers: str, models: "Future[None]") -> list[StageResult]:
-    """Drain the four stages in order, one line each."""
-    flow = open_flow(workspace, spark, servers)
-    results = []
-    for stage in ORDER:
-        if stage is Stage.LABELS:
-            with counting("making the models ready"):
-                models.result()
-        with counting(f"{stage}: micro-batches") as count:
-            results.append(drain(flow, str(stage), partial(tell, count)))
-        say(f"{stage}: {results[-1].rows:,} rows written in {results[-1].seconds:.1f} s")
-    return results
+def run_stage(flow: Flow, stage: Stage, models: "Future[None]") -> StageResult:
+    """Drain one stage, and say so in one line."""
+    if stage is Stage.LABELS:
+        with counting("making the models ready"):
+            models.result()
+    with counting(f"{stage}: micro-batches") as count:
+        result = drain(flow, str(stage), partial(tell, count))
+    say(f"{stage}: {result.rows:,} rows written in {result.seconds:.1f} s")
+    return result

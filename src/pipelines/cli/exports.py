@@ -7,7 +7,7 @@ import typer
 from pyspark.sql import SparkSession
 
 from pipelines import contracts as tables
-from pipelines.adapters.delta import read_table, table_version
+from pipelines.adapters.delta import TableStore, read_table, table_version
 from pipelines.adapters.detectors import build_redactor
 from pipelines.cli.opening import open_scratch_spark, open_spark, open_tables
 from pipelines.cli.options import JsonOption, WorkspaceOption
@@ -32,13 +32,12 @@ def export(workspace: WorkspaceOption = None, out_uri: OutOption = None, as_json
     found = find_workspace(workspace)
     target = out_uri or str(found.root / "export")
     with counting("exporting"), open_spark(found) as spark:
-        manifest = export_tables(found, spark, target)
+        manifest = export_tables(found, spark, open_tables(found, spark), target)
     show_manifest(manifest, target, as_json)
 
 
-def export_tables(workspace: Workspace, spark: SparkSession, target: str) -> Manifest:
+def export_tables(workspace: Workspace, spark: SparkSession, store: TableStore, target: str) -> Manifest:
     """Export the workspace's tables as they stand now."""
-    store = open_tables(workspace, spark)
     versions = {table.full_name: table_version(spark, store, table) for table in EXPORTED}
     gold, quarantine, shed, votes = (read_table(spark, store, table, versions[table.full_name]) for table in EXPORTED)
     provenance = scheduled.Provenance(

@@ -55,7 +55,7 @@ def counting(title: str, total: int | None = None) -> Iterator[Callable[[int], N
     """Show progress while a block works; the block calls back with the count so far."""
     bar = (BarColumn(), MofNCompleteColumn()) if total else (TextColumn("{task.completed:,.0f}"),)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), *bar, TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True) as progress:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task(title, total=total)
         yield lambda count: progress.update(task, completed=count)
 
