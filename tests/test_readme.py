@@ -1,15 +1,15 @@
 """Every command the README shows is run, in its order, as a newcomer would; `make test` itself excepted."""
 
 import json
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from pyspark.sql import SparkSession
+
+from pipelines.cli.app import run
 
 ROOT = Path(__file__).parents[1]
 BLOCKS = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
@@ -26,25 +26,27 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def runnable(command: str) -> list[str]:
+def arguments_of(command: str) -> list[str]:
     words = shlex.split(command)
     if words == ["make", "demo"]:
-        return [sys.executable, "-m", "pipelines", "demo", "--tickets", str(DEMO_TICKETS)]
-    if words[0] == ".venv/bin/lakehouse":
-        return [sys.executable, "-m", "pipelines", *words[1:]]
-    return words
+        return ["demo", "--tickets", str(DEMO_TICKETS)]
+    assert words[0] == ".venv/bin/lakehouse", command
+    return words[1:]
 
 
-def test_readme_commands_run_in_their_order(checkout: Path) -> None:
+@pytest.mark.timeout(1200)
+def test_readme_commands_run_in_their_order(
+    spark: SparkSession, checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert COMMANDS[:2] == ["make demo", "make test"]
+    monkeypatch.chdir(checkout)
     for command in COMMANDS:
         if command == "make test":
             continue
-        done = subprocess.run(
-            runnable(command), cwd=checkout, capture_output=True, text=True, timeout=580, check=False,
-            env={**os.environ, "NO_COLOR": "1"},
-        )  # fmt: skip
-        assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+        # In this process: a session of its own for each command would cost more than all other tests together.
+        code = run(arguments_of(command))
+        printed = capsys.readouterr()
+        assert code == 0, f"{command}\n{printed.out[-2000:]}\n{printed.err[-2000:]}"
     assert_demo_is_whole(checkout / "demo")
     assert_validated(checkout / "my-project" / "validated")
 

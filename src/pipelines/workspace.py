@@ -13,6 +13,7 @@ from pipelines.intents import Intent, dump_intents, load_intents
 from pipelines.settings import EMBEDDED, Settings
 
 MARKER = "lakehouse.yml"
+INTENTS = "intents.yml"
 WORKSPACE_VERSION = 1
 
 
@@ -27,7 +28,7 @@ class Workspace:
     @property
     def intents(self) -> list[Intent]:
         """The intents of `intents.yml`, in file order."""
-        return load_intents(self.root / "intents.yml")
+        return load_intents(self.root / INTENTS)
 
     @property
     def logs(self) -> Path:
@@ -69,7 +70,7 @@ def init_workspace(root: Path, intents: list[Intent], place: str = "local") -> W
     """
     marker = root / MARKER
     if marker.exists():
-        raise UsageError(f"{root} is a workspace already. Use another folder, or edit {root / 'intents.yml'}.")
+        raise UsageError(f"{root} is a workspace already. Use another folder, or edit {root / INTENTS}.")
     root.mkdir(parents=True, exist_ok=True)
     key = root / "pseudonym.key"
     if not key.exists():
@@ -78,7 +79,7 @@ def init_workspace(root: Path, intents: list[Intent], place: str = "local") -> W
             file.write(secrets.token_hex(32) + "\n")
     (root / ".gitignore").write_text("pseudonym.key\ntables/\ncheckpoints/\nkafka/\nmlflow/\nlogs/\n", encoding="utf-8")
     (root / "landing" / "labeled").mkdir(parents=True, exist_ok=True)
-    dump_intents(intents, root / "intents.yml")
+    dump_intents(intents, root / INTENTS)
     marker.write_text(MARKER_TEXT.format(version=WORKSPACE_VERSION, place=place), encoding="utf-8")
     return open_workspace(root)
 

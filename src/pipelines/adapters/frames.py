@@ -1,7 +1,6 @@
-"""Frames at the edge of the driver: whole files in, rows out, and what is costly kept for several results."""
+"""Frames at the edge of the driver: whole files in, rows out."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from pyspark.sql import DataFrame, Row, SparkSession
@@ -12,16 +11,6 @@ from pipelines.errors import UsageError
 def stream_rows(frame: DataFrame) -> Iterator[Row]:
     """Bring rows to the driver a partition at a time, in their order."""
     return frame.toLocalIterator(prefetchPartitions=True)
-
-
-@contextmanager
-def kept(frame: DataFrame) -> Iterator[DataFrame]:
-    """Keep a frame that several results are made of, so that what is costly in it runs once."""
-    held = frame.persist()
-    try:
-        yield held
-    finally:
-        held.unpersist()
 
 
 def read_whole_files(spark: SparkSession, paths: list[str]) -> DataFrame:

@@ -32,8 +32,24 @@ appender.file.strategy.max = 3
 """
 
 
+@contextmanager
+def session(
+    settings: SparkSettings, scratch: Path, logs: Path, progress: Callable[[str], None]
+) -> Iterator[SparkSession]:
+    """Give the session that is open already (a cluster's, a notebook's) or one that ends with the block."""
+    running = SparkSession.getActiveSession()
+    if running is not None or "DATABRICKS_RUNTIME_VERSION" in os.environ:
+        yield running or SparkSession.builder.getOrCreate()
+        return
+    opened = open_session(settings, scratch, logs, progress)
+    try:
+        yield opened
+    finally:
+        opened.stop()
+
+
 def open_session(settings: SparkSettings, scratch: Path, logs: Path, progress: Callable[[str], None]) -> SparkSession:
-    """Open the session.
+    """Open a local session from the pinned jars.
 
     Args:
         settings: cores and memory of the local session; a cluster's own settings rule there.
@@ -41,8 +57,6 @@ def open_session(settings: SparkSettings, scratch: Path, logs: Path, progress: C
         logs: folder of `spark.log`; neither Spark nor its workers write to the terminal.
         progress: told what is happening when jars have to be fetched.
     """
-    if "DATABRICKS_RUNTIME_VERSION" in os.environ:
-        return SparkSession.builder.getOrCreate()
     jars = resolve_jars("spark", progress)
     logs.mkdir(parents=True, exist_ok=True)
     log4j = logs / "log4j2.properties"
@@ -111,12 +125,13 @@ def stderr_to(path: Path) -> Iterator[None]:
 
 @contextmanager
 def held(frame: DataFrame) -> Iterator[DataFrame]:
-    """Keep a frame's rows while a block uses them more than once, where the platform can (serverless cannot).
+    """Compute a frame's rows once for a block that uses them often, where the platform can (serverless cannot).
 
-    For speed only: nothing may depend on the second reading being equal to the first.
+    A local checkpoint also cuts the plan: without it every later step is planned with all steps before it, which costs
+    small batches more than their rows do. For speed only: nothing may depend on two readings being equal.
     """
     try:
-        kept = frame.persist()
+        kept = frame.localCheckpoint(eager=True)
     except PySparkException:
         yield frame
         return

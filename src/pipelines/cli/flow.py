@@ -12,8 +12,9 @@ from pipelines.cli.opening import open_broker, open_flow, open_spark, prepare_mo
 from pipelines.cli.options import JsonOption, WorkspaceOption
 from pipelines.cli.screens import counting, say, show_json, show_table, tell
 from pipelines.errors import UsageError
+from pipelines.intents import load_intents
 from pipelines.jobs.runner import StageResult, drain, run_continuously
-from pipelines.workspace import Workspace, find_workspace
+from pipelines.workspace import INTENTS, Workspace, find_workspace
 
 
 class Stage(StrEnum):
@@ -70,6 +71,7 @@ def run(
 
 def run_stages(workspace: Workspace, stages: list[Stage], new_epoch: bool = False) -> Iterator[StageResult]:
     """Drain stages in order; the broker and the models are only opened for the stages that need them."""
+    check_inputs(workspace)
     with contextlib.ExitStack() as stack:
         servers = stack.enter_context(open_broker(workspace)) if Stage.BRONZE in stages else None
         spark = stack.enter_context(open_spark(workspace))
@@ -81,8 +83,15 @@ def run_stages(workspace: Workspace, stages: list[Stage], new_epoch: bool = Fals
                 yield drain(opened, str(stage), partial(tell, count))
 
 
+def check_inputs(workspace: Workspace) -> None:
+    """Refuse a missing key or wrong intents at once, not after a session has been started."""
+    workspace.pseudonym_key()
+    load_intents(workspace.root / INTENTS)
+
+
 def keep_running(workspace: Workspace, stages: list[Stage], new_epoch: bool) -> None:
     """Run stages side by side in one session until Ctrl-C."""
+    check_inputs(workspace)
     with contextlib.ExitStack() as stack:
         servers = stack.enter_context(open_broker(workspace)) if Stage.BRONZE in stages else None
         spark = stack.enter_context(open_spark(workspace))

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from pyspark.sql import SparkSession
 from pipelines import contracts
 from pipelines.adapters.delta import TableStore, ensure_tables
 from pipelines.adapters.detectors import build_redactor
-from pipelines.adapters.spark import open_session
+from pipelines.adapters.spark import session
 from pipelines.adapters.streams import StreamPlan
 from pipelines.cli.screens import say
 from pipelines.configuration import load_settings
@@ -41,26 +40,18 @@ def open_broker(workspace: Workspace) -> Iterator[str]:
 
 @contextmanager
 def open_spark(workspace: Workspace) -> Iterator[SparkSession]:
-    """Give a session that ends with the block."""
+    """Give a session: the one that is open already, or one that ends with the block."""
     logging.getLogger("py4j").setLevel(logging.ERROR)
-    spark = open_session(workspace.settings.spark, workspace.root / "spark", workspace.logs, say)
-    try:
+    with session(workspace.settings.spark, workspace.root / "spark", workspace.logs, say) as spark:
         yield spark
-    finally:
-        if "DATABRICKS_RUNTIME_VERSION" not in os.environ:
-            spark.stop()
 
 
 @contextmanager
 def open_scratch_spark() -> Iterator[SparkSession]:
     """Give a session to a command that needs no workspace; its logs go with it."""
     with tempfile.TemporaryDirectory(prefix="lakehouse-") as folder:
-        scratch = Path(folder)
-        spark = open_session(load_settings([]).spark, scratch, scratch / "logs", say)
-        try:
+        with session(load_settings([]).spark, Path(folder), Path(folder) / "logs", say) as spark:
             yield spark
-        finally:
-            spark.stop()
 
 
 def table_store(workspace: Workspace) -> TableStore:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pandas as pd
 from pyspark.sql import DataFrame, Row, SparkSession
 
-from pipelines.adapters.frames import kept, read_whole_files, stream_rows
+from pipelines.adapters.frames import read_whole_files, stream_rows
+from pipelines.adapters.spark import held
 from pipelines.adapters.storage import open_folder, publish, store
 from pipelines.contracts import DECISIONS
 from pipelines.errors import InputDataError
@@ -87,14 +88,14 @@ def validate(spark: SparkSession, paths: list[str], out_uri: str, settings: Sett
         StorageError: when the folder cannot be written.
     """
     now = datetime.now(UTC)
-    with kept(read_whole_files(spark, paths).transform(parse_label_files, now, "/")) as rows:
+    with held(read_whole_files(spark, paths).transform(parse_label_files, now, "/")) as rows:
         refuse_missing_columns(rows)
         label_rows = rows.transform(in_one_batch).transform(read_label_rows, PUBLIC_KEY)
         chosen = label_rows.transform(choose_rows, settings.intake)
-        with kept(chosen.transform(redact, redactor).transform(keep_exact_texts, chosen)) as records:
+        with held(chosen.transform(redact, redactor).transform(keep_exact_texts, chosen)) as records:
             nothing = spark.createDataFrame([], DECISIONS.columns)
             votes = label_rows.transform(file_votes)
-            with kept(records.transform(judge, votes, nothing, [], settings.gate, now)) as decided:
+            with held(records.transform(judge, votes, nothing, [], settings.gate, now)) as decided:
                 kept_out = decided.transform(quarantined, records)
                 outcome = Outcome(
                     clean=decided.transform(training_examples, records).transform(named_rows, chosen),

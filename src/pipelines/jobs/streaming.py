@@ -90,27 +90,39 @@ def silver(flow: Flow) -> StreamingQuery:
     """Bronze -> silver.tickets and silver.annotations: once each, redacted, clustered, matched."""
 
     def write_batch(batch: DataFrame, write: BatchWrite) -> None:
-        history = read_table(batch.sparkSession, flow.store, tables.TICKETS_SILVER)
-        tickets = rows_of(batch, tables.TICKETS_BRONZE).transform(read_tickets, flow.pseudonym_key)
-        label_rows = rows_of(batch, tables.LABEL_FILES).transform(read_label_rows, flow.pseudonym_key)
-        unmatched = label_rows.transform(tickets_from_label_rows, known_records(tickets, history))
-        redacted = (
-            tickets.unionByName(unmatched)
-            .transform(first_deliveries, history)
-            .transform(withhold, history, flow.settings.intake)
-            .transform(redact, flow.redactor)
-        )
-        # Clustering compares the batch with itself: without the hold, every text would be redacted twice.
-        with held(redacted) as texts:
-            clustered = texts.transform(assign_clusters, history, flow.settings.clusters)
-            append_once(clustered, flow.store, tables.TICKETS_SILVER, write)
-        hit("after_silver")
-        stored = read_table(batch.sparkSession, flow.store, tables.TICKETS_SILVER)
-        append_once(label_rows.transform(match_annotations, stored), flow.store, tables.ANNOTATIONS, write)
-        hit("after_annotations")
+        messages, rows = rows_of(batch, tables.TICKETS_BRONZE), rows_of(batch, tables.LABEL_FILES)
+        with (
+            held(messages.transform(read_tickets, flow.pseudonym_key)) as tickets,
+            held(rows.transform(read_label_rows, flow.pseudonym_key)) as label_rows,
+        ):
+            clean(tickets, label_rows, flow, write)
+            annotate(label_rows, flow, write)
 
     arrivals = flow.read_appends(tables.TICKETS_BRONZE, tables.LABEL_FILES)
     return start(arrivals, write_batch, flow.planned("silver"), flow.store, tables.TICKETS_SILVER)
+
+
+def clean(tickets: DataFrame, label_rows: DataFrame, flow: Flow, write: BatchWrite) -> None:
+    """Commit the new records of a batch: those of messages, and those of labelled rows that match nothing known."""
+    history = read_table(tickets.sparkSession, flow.store, tables.TICKETS_SILVER)
+    arrivals = tickets
+    if not label_rows.isEmpty():
+        unmatched = label_rows.transform(tickets_from_label_rows, known_records(tickets, history))
+        arrivals = tickets.unionByName(unmatched)
+    fresh = arrivals.transform(first_deliveries, history).transform(withhold, history, flow.settings.intake)
+    # Clustering compares the batch with itself: without the hold, every text would be redacted twice.
+    with held(fresh.transform(redact, flow.redactor)) as texts:
+        clustered = texts.transform(assign_clusters, history, flow.settings.clusters)
+        append_once(clustered, flow.store, tables.TICKETS_SILVER, write)
+    hit("after_silver")
+
+
+def annotate(label_rows: DataFrame, flow: Flow, write: BatchWrite) -> None:
+    """Commit the labelled rows of a batch with the records they are about, read back from what is stored."""
+    if not label_rows.isEmpty():
+        stored = read_table(label_rows.sparkSession, flow.store, tables.TICKETS_SILVER)
+        append_once(label_rows.transform(match_annotations, stored), flow.store, tables.ANNOTATIONS, write)
+    hit("after_annotations")
 
 
 def known_records(tickets: DataFrame, history: DataFrame) -> DataFrame:
@@ -137,21 +149,20 @@ def gate(flow: Flow) -> StreamingQuery:
     """Votes -> decisions -> places: commit each verdict once, then route from what is stored."""
 
     def write_batch(batch: DataFrame, write: BatchWrite) -> None:
-        spark, store, settings = batch.sparkSession, flow.store, flow.settings.gate
-        touched = batch.select("text_key").distinct()
-        records = read_table(spark, store, tables.TICKETS_SILVER).join(touched, on="text_key", how="left_semi")
-        votes = read_table(spark, store, tables.LABELS).join(touched, on="text_key", how="left_semi")
-        previous = read_table(spark, store, tables.DECISIONS).join(touched, on="text_key", how="left_semi")
-        judged = records.transform(judge, votes, previous, flow.labels, settings, datetime.now(UTC))
-        append_once(judged, store, tables.DECISIONS, write)
-        hit("after_decisions")
-        if write.epoch == 1:
-            decided = read_batch(spark, store, tables.DECISIONS, write)
-        else:
-            # An earlier epoch may have ended between a decision and its place: route what is newest, once.
-            stored = read_table(spark, store, tables.DECISIONS).join(touched, on="text_key", how="left_semi")
-            decided = stored.transform(newest_decisions)
-        route(decided, records, flow, write)
+        with held(batch.select("text_key").distinct()) as touched:
+
+            def read_touched(table: Table) -> DataFrame:
+                return read_table(batch.sparkSession, flow.store, table).join(touched, on="text_key", how="left_semi")
+
+            with held(read_touched(tables.TICKETS_SILVER)) as records:
+                votes, previous = read_touched(tables.LABELS), read_touched(tables.DECISIONS)
+                judged = records.transform(judge, votes, previous, flow.labels, flow.settings.gate, datetime.now(UTC))
+                append_once(judged, flow.store, tables.DECISIONS, write)
+                hit("after_decisions")
+                # An earlier epoch may have ended between a decision and its place: then what is newest is routed, once.
+                stored = read_batch(batch.sparkSession, flow.store, tables.DECISIONS, write)
+                decided = stored if write.epoch == 1 else read_touched(tables.DECISIONS).transform(newest_decisions)
+                route(decided, records, flow, write)
 
     arrivals = flow.read_appends(tables.TICKETS_SILVER, tables.LABELS)
     return start(arrivals, write_batch, flow.planned("gate"), flow.store, tables.DECISIONS)

@@ -1,6 +1,6 @@
 """Statistics that bound an error: exact, no approximation by a normal curve."""
 
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 
 def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -17,6 +17,6 @@ def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> tu
     if trials == 0:
         return 0.0, 1.0
     tail = (1 - confidence) / 2
-    lower = 0.0 if successes == 0 else float(beta.ppf(tail, successes, trials - successes + 1))
-    upper = 1.0 if successes == trials else float(beta.ppf(1 - tail, successes + 1, trials - successes))
+    lower = 0.0 if successes == 0 else float(betaincinv(successes, trials - successes + 1, tail))
+    upper = 1.0 if successes == trials else float(betaincinv(successes + 1, trials - successes, 1 - tail))
     return lower, upper
