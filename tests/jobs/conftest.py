@@ -76,7 +76,8 @@ def by_first_word(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
     known = {"card": "card_lost", "refund": "refund", "login": "login", "weather": "unknown", "maybe": "refund"}
     for frame in frames:
         words = [str(text).split()[0].lower() for text in frame["voter_text"]]
-        yield votes_of(frame, [known.get(word) for word in words], [0.5 if word == "maybe" else 0.9 for word in words])
+        sure = [None if word not in known else 0.5 if word == "maybe" else 0.9 for word in words]
+        yield votes_of(frame, [known.get(word) for word in words], sure)
 
 
 def by_chance(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:

@@ -119,7 +119,7 @@ def test_validate_judges_labelled_files_by_the_gates_rules(spark: SparkSession, 
         ("id-9", "I am <PERSON>, hello", "card", 1.0),
         ("id-9", "shared id", "card", 0.9),
     ]
-    # SHA-256 of ["label_file", HMAC-SHA-256 of the text under the public key]: anybody gets the same.
+    # printf '%s' '["label_file","no id"]' | sha256sum: anybody gets the same.
     assert [row["record_id"] for row in rows if row["text"] == "no id"] == [NO_ID]
     log = (tmp_path / "out" / DISAGREEMENTS).read_text(encoding="utf-8")
     assert log == "two labels in two files | card,refund | 2\n"
@@ -132,7 +132,7 @@ def test_validate_judges_labelled_files_by_the_gates_rules(spark: SparkSession, 
     }
 
 
-NO_ID = "7c82ae573a5a5b72bddf5568fe59bde8ee4e5e5c7c6139d66492809cb0e6e59d"
+NO_ID = "e758b5bd030fdcb51d975cdedec7610a89847a23c1d932d6f4738d163efe2452"
 
 
 def test_validate_says_which_columns_are_missing_and_shows_none_that_may_be_a_text(

@@ -100,7 +100,7 @@ def test_batch_size_and_partition_count_change_nothing(make_lake: MakeLake) -> N
     assert outcome(small) == outcome(large)
 
 
-FAULTS = ["after_labels", "after_decisions", "after_gold_training_examples", "after_quarantine_tickets"]
+FAULTS = ["after_labels", "after_decisions", "after_gold_training_examples"]
 
 
 @pytest.mark.parametrize("point", FAULTS)

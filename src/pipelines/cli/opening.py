@@ -49,9 +49,9 @@ def open_spark(workspace: Workspace) -> Iterator[SparkSession]:
 @contextmanager
 def open_scratch_spark() -> Iterator[SparkSession]:
     """Give a session to a command that needs no workspace; its logs go with it."""
-    with tempfile.TemporaryDirectory(prefix="lakehouse-") as folder:
-        with session(load_settings([]).spark, Path(folder), Path(folder) / "logs", say) as spark:
-            yield spark
+    with contextlib.ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lakehouse-")))
+        yield stack.enter_context(session(load_settings([]).spark, scratch, scratch / "logs", say))
 
 
 def table_store(workspace: Workspace) -> TableStore:
