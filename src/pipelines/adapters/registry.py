@@ -72,10 +72,7 @@ def create_store(store: Path, cache: Path, progress: Progress) -> None:
     """Create MLflow's database as a copy of an empty one: making the first takes its 50 migrations some 10 seconds."""
     if store.is_file():
         return
-    template = cache / "mlflow" / version("mlflow")
-    if not template.is_dir():
-        progress("Creating the model registry's database (once, about 10 seconds)")
-        fill_aside(template, lambda aside: migrate(aside / "mlflow.db"))
+    template = prepare_template(cache, progress)
     store.parent.mkdir(parents=True, exist_ok=True)
     aside = store.with_suffix(f".{os.getpid()}")
     shutil.copyfile(template / "mlflow.db", aside)
@@ -84,6 +81,23 @@ def create_store(store: Path, cache: Path, progress: Progress) -> None:
         connection.execute("UPDATE experiments SET artifact_location = ?", (str(store.parent / "artifacts"),))
     connection.close()
     aside.rename(store)
+
+
+def prepare_template(cache: Path, progress: Progress) -> Path:
+    """Make the folder of an empty database, once per user and MLflow version."""
+    template = cache / "mlflow" / version("mlflow")
+    if not template.is_dir():
+        progress("Creating the model registry's database (once, about 10 seconds)")
+        fill_aside(template, lambda aside: migrate(aside / "mlflow.db"))
+    return template
+
+
+def prepare_caches(progress: Progress) -> None:
+    """Do once per user what every new workspace would wait for: empty database and converted models."""
+    cache = cache_folder()
+    prepare_template(cache, progress)
+    prepare_slm(cache, progress)
+    prepare_encoder(cache)
 
 
 def migrate(store: Path) -> None:

@@ -7,21 +7,29 @@ import typer
 
 from pipelines.cli.options import JsonOption, WorkspaceOption
 from pipelines.cli.screens import out, say, show_json, show_table
-from pipelines.errors import WorkspaceError
+from pipelines.errors import MissingDependencyError, WorkspaceError
+from pipelines.workspace import find_workspace
 
 
-def setup() -> None:
-    """Fetch the pinned jars and convert the embedded models, once per user; a second run changes nothing."""
+def setup(workspace: WorkspaceOption = None) -> None:
+    """Fetch the pinned jars and convert the embedded models, once per user; with --workspace, register them there."""
     from pipelines.adapters.jars import resolve_jars
+    from pipelines.adapters.registry import prepare_caches
+    from pipelines.cli.opening import prepare_models
 
     resolve_jars("spark", say)
     resolve_jars("broker", say)
+    try:
+        prepare_caches(say)
+    except MissingDependencyError as error:
+        say(f"Models are left out: {error}")
+    if workspace is not None:
+        prepare_models(find_workspace(workspace))
 
 
 def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """Check Java, jars, versions, memory, disk, Kafka and MLflow; say what to type where something is wrong."""
     from pipelines.adapters.health import check_surroundings
-    from pipelines.workspace import find_workspace
 
     try:
         found = find_workspace(workspace)
