@@ -34,7 +34,7 @@ def arguments_of(command: str) -> list[str]:
     return words[1:]
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(1800)
 def test_readme_commands_run_in_their_order(
     spark: SparkSession, checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
