@@ -6,8 +6,8 @@
 # COMMAND ----------
 from pathlib import Path
 
-from pipelines.cli.opening import open_spark, table_store
 from pipelines.adapters.delta import register_views
+from pipelines.cli.opening import open_spark, table_store
 from pipelines.workspace import find_workspace
 
 WORKSPACE = Path("demo")

@@ -102,13 +102,13 @@ def open_epoch(spark: SparkSession, plan: StreamPlan, store: TableStore, sink: T
     newest = max([1, *written, *(int(name.removeprefix("epoch-")) for name in folders)])
     if plan.new_epoch:
         return newest + 1
-    commits = [int(name) for name in list_names(spark, f"{checkpoint(plan, newest)}/commits") if name.isdigit()]
-    committed = max(commits, default=-1)
-    # One ahead is the normal trace of a crash between the table's commit and the checkpoint's.
-    if written.get(newest, -1) > committed + 1:
+    # Spark notes a batch's offsets before it runs: a table can never be ahead of them, not even after a crash.
+    offsets = [int(name) for name in list_names(spark, f"{checkpoint(plan, newest)}/offsets") if name.isdigit()]
+    planned = max(offsets, default=-1)
+    if written.get(newest, -1) > planned:
         raise CheckpointMismatchError(
             f"Query {plan.name}: table {sink.full_name} holds batch {written[newest]} of epoch {newest}, but its "
-            f"checkpoint knows {committed + 1} batches (deleted, or an older copy?). Put the checkpoint back, or run "
+            f"checkpoint knows {planned + 1} batches (deleted, or an older copy?). Put the checkpoint back, or run "
             "again with --new-epoch: everything is read anew, and rows that stand already are not written twice."
         )
     return newest
