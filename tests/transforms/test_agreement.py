@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 
 from pipelines.contracts import DECISIONS, LABELS, QUARANTINE, SHED, TICKETS_SILVER, TRAINING_EXAMPLES
 from pipelines.settings import GateSettings
-from pipelines.transforms.agreement import current, judge, quarantined, shed_pointers, training_examples
+from pipelines.transforms.agreement import current, judge, place_decided, quarantined, shed_pointers, training_examples
 from pipelines.transforms.evidence import standing_votes
 from tests.builders import NOON, Values, decision, frame, record, vote
 
@@ -180,9 +180,8 @@ def test_every_decision_goes_to_the_one_place_it_names(spark: SparkSession) -> N
         record("r2"),
         record("r3", kept_record_id="r1", withheld="over_daily_limit"),
     )
-    gold = training_examples(decided, records)
-    quarantine = quarantined(decided, records)
-    shed = shed_pointers(decided, records)
+    placed = place_decided(decided, records)
+    gold, quarantine, shed = training_examples(placed), quarantined(placed), shed_pointers(placed)
     assert [frame.columns for frame in (gold, quarantine, shed)] == [
         table.payload_names for table in (TRAINING_EXAMPLES, QUARANTINE, SHED)
     ]
@@ -194,7 +193,8 @@ def test_every_decision_goes_to_the_one_place_it_names(spark: SparkSession) -> N
 
 
 def test_a_decision_without_its_silver_row_is_placed_all_the_same(spark: SparkSession) -> None:
-    placed = training_examples(frame(spark, DECISIONS, decision("r9")), frame(spark, TICKETS_SILVER, record("r1")))
+    decided = frame(spark, DECISIONS, decision("r9"))
+    placed = training_examples(place_decided(decided, frame(spark, TICKETS_SILVER, record("r1"))))
     assert [(row["record_id"], row["text"]) for row in placed.collect()] == [("r9", None)]
 
 

@@ -4,6 +4,7 @@ from pyspark.sql import SparkSession
 
 from pipelines.contracts import DECISIONS, REVIEW_QUEUE, TICKETS_SILVER
 from pipelines.settings import GateSettings
+from pipelines.transforms.agreement import place_decided
 from pipelines.transforms.review import review_tasks
 from tests.builders import decision, frame, record
 
@@ -22,7 +23,7 @@ def test_people_are_asked_about_what_the_votes_could_not_settle_and_about_nothin
         decision("r7", verdict="low_confidence", reason="confidence_missing", **kept_out, label=None),
     )
     records = frame(spark, TICKETS_SILVER, *[record(f"r{number}") for number in range(1, 8)])
-    tasks = review_tasks(decided, records, GateSettings(audit_share=0.0))
+    tasks = review_tasks(place_decided(decided, records), GateSettings(audit_share=0.0))
     assert tasks.columns == REVIEW_QUEUE.payload_names
     assert [(row["record_id"], row["task"], row["labels"]) for row in tasks.orderBy("record_id").collect()] == [
         ("r1", "labels_disagree", ["billing", "c", "d"]),
@@ -36,7 +37,7 @@ def test_the_audited_share_of_accepted_records_is_chosen_by_their_ids(spark: Spa
     names = [f"r{number}" for number in range(400)]
     decided = frame(spark, DECISIONS, *[decision(name) for name in names])
     records = frame(spark, TICKETS_SILVER, *[record(name) for name in names])
-    tasks = review_tasks(decided, records, GateSettings(audit_share=0.1)).collect()
+    tasks = review_tasks(place_decided(decided, records), GateSettings(audit_share=0.1)).collect()
     expected = {
         name for name in names if int(hashlib.sha256(f"audit_sample:{name}".encode()).hexdigest()[:8], 16) < 0.1 * 2**32
     }

@@ -15,7 +15,7 @@ from pipelines.contracts import DECISIONS
 from pipelines.errors import InputDataError
 from pipelines.jobs.manifests import DATASET, DISAGREEMENTS, MANIFEST, FileFacts, Manifest
 from pipelines.settings import Settings
-from pipelines.transforms.agreement import current, judge, quarantined, training_examples
+from pipelines.transforms.agreement import current, judge, place_decided, quarantined, training_examples
 from pipelines.transforms.datasets import disagreement_rows, model_rows, training_rows
 from pipelines.transforms.intake import parse_label_files, read_label_rows
 from pipelines.transforms.label_rows import COLUMNS
@@ -95,10 +95,11 @@ def validate(spark: SparkSession, paths: list[str], out_uri: str, settings: Sett
         with held(chosen.transform(redact, redactor).transform(keep_exact_texts, chosen)) as records:
             nothing = spark.createDataFrame([], DECISIONS.columns)
             votes = label_rows.transform(file_votes)
-            with held(records.transform(judge, votes, nothing, [], settings.gate, now)) as decided:
-                kept_out = decided.transform(quarantined, records)
+            decided = records.transform(judge, votes, nothing, [], settings.gate, now)
+            with held(decided.transform(place_decided, records)) as placed:
+                kept_out = placed.transform(quarantined)
                 outcome = Outcome(
-                    clean=decided.transform(training_examples, records).transform(named_rows, chosen),
+                    clean=placed.transform(training_examples).transform(named_rows, chosen),
                     disagreements=kept_out.transform(disagreement_rows),
                     not_clean=counts(quarantine_by_reason(kept_out)),
                     not_votes=counts(rows.transform(rows_by_reason)),

@@ -18,7 +18,14 @@ from pipelines.adapters.streams import StreamPlan, read_appends, read_dropped_fi
 from pipelines.declaration import Table
 from pipelines.faults import hit
 from pipelines.settings import Settings
-from pipelines.transforms.agreement import judge, newest_decisions, quarantined, shed_pointers, training_examples
+from pipelines.transforms.agreement import (
+    judge,
+    newest_decisions,
+    place_decided,
+    quarantined,
+    shed_pointers,
+    training_examples,
+)
 from pipelines.transforms.duplicates import assign_clusters, first_deliveries, withhold
 from pipelines.transforms.intake import (
     match_annotations,
@@ -162,29 +169,30 @@ def gate(flow: Flow) -> StreamingQuery:
                 # An earlier epoch may have ended between a decision and its place: then what is newest is routed, once.
                 stored = read_batch(batch.sparkSession, flow.store, tables.DECISIONS, write)
                 decided = stored if write.epoch == 1 else read_touched(tables.DECISIONS).transform(newest_decisions)
-                route(decided, records, flow, write)
+                with held(decided.transform(place_decided, records)) as placed:
+                    route(placed, flow, write)
 
     arrivals = flow.read_appends(tables.TICKETS_SILVER, tables.LABELS)
     return start(arrivals, write_batch, flow.planned("gate"), flow.store, tables.DECISIONS)
 
 
-def route(decided: DataFrame, records: DataFrame, flow: Flow, write: BatchWrite) -> None:
+def route(placed: DataFrame, flow: Flow, write: BatchWrite) -> None:
     """Put decided records into their place: insert first, then delete where a decision moved one.
 
     A repeated batch finds the same stored decisions, so it routes the same rows to the same places.
     """
     arrivals = {
-        tables.TRAINING_EXAMPLES: decided.transform(training_examples, records),
-        tables.QUARANTINE: decided.transform(quarantined, records),
-        tables.SHED: decided.transform(shed_pointers, records),
-        tables.REVIEW_QUEUE: decided.transform(review_tasks, records, flow.settings.gate),
+        tables.TRAINING_EXAMPLES: placed.transform(training_examples),
+        tables.QUARANTINE: placed.transform(quarantined),
+        tables.SHED: placed.transform(shed_pointers),
+        tables.REVIEW_QUEUE: placed.transform(review_tasks, flow.settings.gate),
     }
     for table, rows in arrivals.items():
         # A commit costs about a second, finding out that there is nothing to write a tenth of it.
         if not rows.isEmpty():
             append_once(rows, flow.store, table, write)
         hit(f"after_{table.schema}_{table.name}")
-    moved = decided.where("decision_no > 1")
+    moved = placed.where("decision_no > 1")
     if not moved.isEmpty():
         for table in arrivals:
             remove_superseded(moved, flow.store, table)

@@ -104,22 +104,22 @@ def place_decided(decided: DataFrame, records: DataFrame) -> DataFrame:
     )
 
 
-def training_examples(decided: DataFrame, records: DataFrame) -> DataFrame:
-    """Rows of gold.training_examples for the accepted ones among the decisions."""
-    accepted = place_decided(decided, records).where(F.col("place") == Place.GOLD.value)
+def training_examples(placed: DataFrame) -> DataFrame:
+    """Rows of gold.training_examples for the accepted ones of what `place_decided` gives."""
+    accepted = placed.where(F.col("place") == Place.GOLD.value)
     voters = F.transform("parts", lambda part: part["label"])
     return accepted.withColumn("voters", voters).select(*TRAINING_EXAMPLES.payload_names)
 
 
-def quarantined(decided: DataFrame, records: DataFrame) -> DataFrame:
-    """Rows of quarantine.tickets for the decisions that keep a record out of gold, with their reason."""
-    kept_out = place_decided(decided, records).where(F.col("place") == Place.QUARANTINE.value)
+def quarantined(placed: DataFrame) -> DataFrame:
+    """Rows of quarantine.tickets: what a decision keeps out of gold, with its reason."""
+    kept_out = placed.where(F.col("place") == Place.QUARANTINE.value)
     return kept_out.select(*QUARANTINE.payload_names)
 
 
-def shed_pointers(decided: DataFrame, records: DataFrame) -> DataFrame:
+def shed_pointers(placed: DataFrame) -> DataFrame:
     """Rows of quarantine.shed: which record holds the text that was over the day's limit."""
-    shed = place_decided(decided, records).where(F.col("place") == Place.SHED.value)
+    shed = placed.where(F.col("place") == Place.SHED.value)
     return shed.select(*SHED.payload_names)
 
 

@@ -5,16 +5,19 @@ from pyspark.sql import functions as F
 
 from pipelines.contracts import REVIEW_QUEUE
 from pipelines.settings import GateSettings
-from pipelines.transforms.agreement import place_decided
 from pipelines.vocabulary import Reason, Verdict
 
 ASKED = (Verdict.DISAGREEMENT, Verdict.LOW_CONFIDENCE, Verdict.UNKNOWN_INTENT)
 
 
-def review_tasks(decided: DataFrame, records: DataFrame, settings: GateSettings) -> DataFrame:
+def review_tasks(placed: DataFrame, settings: GateSettings) -> DataFrame:
     """Ask a person about every record whose label a person could settle, and about a share of the accepted ones.
 
     The share is chosen by a hash of the record id: the same records whenever and wherever it is computed.
+
+    Args:
+        placed: what `agreement.place_decided` gives.
+        settings: the audit's share.
 
     Returns:
         Payload of gold.review_queue; `task` is the decision's reason, or `audit_sample`.
@@ -24,8 +27,7 @@ def review_tasks(decided: DataFrame, records: DataFrame, settings: GateSettings)
     task = F.when(asked, F.col("reason")).when(audited, F.lit(Reason.AUDIT_SAMPLE.value))
     choices = F.array_sort(F.array_compact(F.array_union("labels", F.array("label"))))
     return (
-        place_decided(decided, records)
-        .withColumns({"task": task, "labels": choices})
+        placed.withColumns({"task": task, "labels": choices})
         .where(F.col("task").isNotNull())
         .select(*REVIEW_QUEUE.payload_names)
     )
