@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 import pandas as pd
@@ -25,6 +26,15 @@ STAGES = ("bronze", "silver", "labels", "gate")
 KEY = bytes(range(32))
 MONDAY_MS = 1_767_600_000_000
 LABELS = ["card_lost", "refund", "login"]
+
+
+@pytest.fixture(scope="package", autouse=True)
+def single_task_shuffles(spark: SparkSession) -> Iterator[None]:
+    # Every further task is serialised, sent and set up for a row or two; the test of partition counts asks for three.
+    before = str(spark.conf.get("spark.sql.shuffle.partitions"))
+    spark.conf.set("spark.sql.shuffle.partitions", "1")
+    yield
+    spark.conf.set("spark.sql.shuffle.partitions", before)
 
 
 @pytest.fixture(scope="session")
@@ -140,23 +150,29 @@ class Lake:
     def count(self) -> Report:
         return report(self.spark, self.store)
 
+    def copy(self, root: Path) -> "Lake":
+        """A second lake with the same past on the same topic, so that tests can share what led up to it."""
+        return replace(self, root=Path(shutil.copytree(self.root, root)))
+
+
+def new_lake(spark: SparkSession, servers: str, empty_tables: Path, root: Path, **changes: object) -> Lake:
+    shutil.copytree(empty_tables, root / "tables")
+    (root / "landing").mkdir()
+    settings = Settings(
+        kafka=KafkaSettings(topic=f"{root.parent.name}-{root.name}"[-200:], partitions=2),
+        intake=IntakeSettings(max_text_chars=500, daily_identical_limit=2),
+        clusters=ClusterSettings(),
+        spark=SparkSettings(),
+    )
+    ensure_topic(settings.kafka, servers, root)
+    return replace(Lake(spark, servers, root, settings), **changes)
+
 
 @pytest.fixture
 def make_lake(spark: SparkSession, servers: str, empty_tables: Path, tmp_path: Path) -> Callable[..., Lake]:
-    made: list[Lake] = []
+    numbers = count()
 
-    def make(topic: str | None = None, **changes: object) -> Lake:
-        root = tmp_path / f"lake-{len(made)}"
-        shutil.copytree(empty_tables, root / "tables")
-        (root / "landing").mkdir()
-        settings = Settings(
-            kafka=KafkaSettings(topic=topic or f"{tmp_path.name}-{len(made)}"[:200], partitions=2),
-            intake=IntakeSettings(max_text_chars=500, daily_identical_limit=2),
-            clusters=ClusterSettings(),
-            spark=SparkSettings(),
-        )
-        ensure_topic(settings.kafka, servers, root)
-        made.append(replace(Lake(spark, servers, root, settings), **changes))
-        return made[-1]
+    def make(**changes: object) -> Lake:
+        return new_lake(spark, servers, empty_tables, tmp_path / f"lake-{next(numbers)}", **changes)
 
     return make

@@ -68,7 +68,16 @@ def open_session(settings: SparkSettings, scratch: Path, logs: Path, progress: C
     for key, value in local_configuration(settings, jars, scratch, log4j).items():
         builder = builder.config(key, value)
     with stderr_to(logs / "spark.log"):
-        return builder.getOrCreate()
+        opened = builder.getOrCreate()
+    remember_functions(opened)
+    return opened
+
+
+def remember_functions(spark: SparkSession) -> None:
+    """Look the JVM's class of functions up once: py4j searches all jars for it at each `F.something`, 2 ms a time."""
+    jvm = spark._jvm
+    if jvm is not None:
+        jvm.__dict__["functions"] = jvm.functions
 
 
 def local_configuration(settings: SparkSettings, jars: list[Path], scratch: Path, log4j: Path) -> dict[str, str]:
