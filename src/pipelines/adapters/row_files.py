@@ -168,8 +168,8 @@ def read_parquet(path: Path) -> Iterator[SourceRow]:
 
     total, number = max(count_parquet(path), 1), 0
     with refuse_damaged(path):
-        file = parquet.ParquetFile(path)  # type: ignore[no-untyped-call]  # pyarrow has no annotations
-        batches = file.iter_batches(batch_size=PARQUET_BATCH_ROWS)  # type: ignore[no-untyped-call]  # likewise
+        file = parquet.ParquetFile(path)
+        batches = file.iter_batches(batch_size=PARQUET_BATCH_ROWS)
         for batch in batches:
             for cells in batch.to_pylist():
                 number += 1
@@ -182,7 +182,7 @@ def parquet_columns(path: Path) -> tuple[str, ...]:
     from pyarrow import parquet
 
     with refuse_damaged(path):
-        schema = parquet.read_schema(path)  # type: ignore[no-untyped-call]  # pyarrow has no annotations
+        schema = parquet.read_schema(path)
         return tuple(schema.names)
 
 
@@ -191,7 +191,7 @@ def count_parquet(path: Path) -> int:
     from pyarrow import parquet
 
     with refuse_damaged(path):
-        return int(parquet.read_metadata(path).num_rows)  # type: ignore[no-untyped-call]  # pyarrow has no annotations
+        return int(parquet.read_metadata(path).num_rows)
 
 
 @contextmanager
