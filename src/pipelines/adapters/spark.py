@@ -135,19 +135,14 @@ def stderr_to(path: Path) -> Iterator[None]:
         os.close(saved)
 
 
-@contextmanager
-def held(frame: DataFrame) -> Iterator[DataFrame]:
-    """Compute a frame's rows once for a block that uses them often, where the platform can (serverless cannot).
+def hold(frame: DataFrame) -> DataFrame:
+    """Compute a frame's rows once, where the platform can (serverless cannot), for steps that use them several times.
 
     A local checkpoint also cuts the plan: without it every later step is planned with all steps before it, which costs
-    small batches more than their rows do. For speed only: nothing may depend on two readings being equal.
+    small batches more than their rows do. For speed only: nothing may depend on two readings being equal. Spark lets
+    go of the rows when nothing refers to them any more.
     """
     try:
-        kept = frame.localCheckpoint(eager=True)
+        return frame.localCheckpoint(eager=True)
     except PySparkException:
-        yield frame
-        return
-    try:
-        yield kept
-    finally:
-        kept.unpersist()
+        return frame

@@ -9,7 +9,7 @@ import pandas as pd
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from pipelines.adapters.frames import read_whole_files, stream_rows
-from pipelines.adapters.spark import held
+from pipelines.adapters.spark import hold
 from pipelines.adapters.storage import open_folder, publish, store
 from pipelines.contracts import DECISIONS
 from pipelines.errors import InputDataError
@@ -88,23 +88,22 @@ def validate(spark: SparkSession, paths: list[str], out_uri: str, settings: Sett
         StorageError: when the folder cannot be written.
     """
     now = datetime.now(UTC)
-    with held(read_whole_files(spark, paths).transform(parse_label_files, now, "/")) as rows:
-        refuse_missing_columns(rows)
-        label_rows = rows.transform(in_one_batch).transform(read_label_rows, PUBLIC_KEY)
-        chosen = label_rows.transform(choose_rows, settings.intake)
-        with held(chosen.transform(redact, redactor).transform(keep_exact_texts, chosen)) as records:
-            nothing = spark.createDataFrame([], DECISIONS.columns)
-            votes = label_rows.transform(file_votes)
-            decided = records.transform(judge, votes, nothing, [], settings.gate, now)
-            with held(decided.transform(place_decided, records)) as placed:
-                kept_out = placed.transform(quarantined)
-                outcome = Outcome(
-                    clean=placed.transform(training_examples).transform(named_rows, chosen),
-                    disagreements=kept_out.transform(disagreement_rows),
-                    not_clean=counts(quarantine_by_reason(kept_out)),
-                    not_votes=counts(rows.transform(rows_by_reason)),
-                )
-                return hand_out(spark, outcome, out_uri, Provenance(settings.fingerprint(), created_at=now))
+    rows = hold(read_whole_files(spark, paths).transform(parse_label_files, now, "/"))
+    refuse_missing_columns(rows)
+    label_rows = rows.transform(in_one_batch).transform(read_label_rows, PUBLIC_KEY)
+    chosen = label_rows.transform(choose_rows, settings.intake)
+    records = hold(chosen.transform(redact, redactor).transform(keep_exact_texts, chosen))
+    nothing = spark.createDataFrame([], DECISIONS.columns)
+    decided = records.transform(judge, label_rows.transform(file_votes), nothing, [], settings.gate, now)
+    placed = hold(decided.transform(place_decided, records))
+    kept_out = placed.transform(quarantined)
+    outcome = Outcome(
+        clean=placed.transform(training_examples).transform(named_rows, chosen),
+        disagreements=kept_out.transform(disagreement_rows),
+        not_clean=counts(quarantine_by_reason(kept_out)),
+        not_votes=counts(rows.transform(rows_by_reason)),
+    )
+    return hand_out(spark, outcome, out_uri, Provenance(settings.fingerprint(), created_at=now))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from pipelines import contracts as tables
 from pipelines.adapters.delta import BatchWrite, TableStore, append_once, read_batch, read_table, remove_superseded
-from pipelines.adapters.spark import held
+from pipelines.adapters.spark import hold
 from pipelines.adapters.streams import StreamPlan, read_appends, read_dropped_files, read_kafka, rows_of, start
 from pipelines.declaration import Table
 from pipelines.faults import hit
@@ -98,12 +98,10 @@ def silver(flow: Flow) -> StreamingQuery:
 
     def write_batch(batch: DataFrame, write: BatchWrite) -> None:
         messages, rows = rows_of(batch, tables.TICKETS_BRONZE), rows_of(batch, tables.LABEL_FILES)
-        with (
-            held(messages.transform(read_tickets, flow.pseudonym_key)) as tickets,
-            held(rows.transform(read_label_rows, flow.pseudonym_key)) as label_rows,
-        ):
-            clean(tickets, label_rows, flow, write)
-            annotate(label_rows, flow, write)
+        tickets = hold(messages.transform(read_tickets, flow.pseudonym_key))
+        label_rows = hold(rows.transform(read_label_rows, flow.pseudonym_key))
+        clean(tickets, label_rows, flow, write)
+        annotate(label_rows, flow, write)
 
     arrivals = flow.read_appends(tables.TICKETS_BRONZE, tables.LABEL_FILES)
     return start(arrivals, write_batch, flow.planned("silver"), flow.store, tables.TICKETS_SILVER)
@@ -118,9 +116,9 @@ def clean(tickets: DataFrame, label_rows: DataFrame, flow: Flow, write: BatchWri
         arrivals = tickets.unionByName(unmatched)
     fresh = arrivals.transform(first_deliveries, history).transform(withhold, history, flow.settings.intake)
     # Clustering compares the batch with itself: without the hold, every text would be redacted twice.
-    with held(fresh.transform(redact, flow.redactor)) as texts:
-        clustered = texts.transform(assign_clusters, history, flow.settings.clusters)
-        append_once(clustered, flow.store, tables.TICKETS_SILVER, write)
+    texts = hold(fresh.transform(redact, flow.redactor))
+    clustered = texts.transform(assign_clusters, history, flow.settings.clusters)
+    append_once(clustered, flow.store, tables.TICKETS_SILVER, write)
     hit("after_silver")
 
 
@@ -156,21 +154,20 @@ def gate(flow: Flow) -> StreamingQuery:
     """Votes -> decisions -> places: commit each verdict once, then route from what is stored."""
 
     def write_batch(batch: DataFrame, write: BatchWrite) -> None:
-        with held(batch.select("text_key").distinct()) as touched:
+        touched = hold(batch.select("text_key").distinct())
 
-            def read_touched(table: Table) -> DataFrame:
-                return read_table(batch.sparkSession, flow.store, table).join(touched, on="text_key", how="left_semi")
+        def read_touched(table: Table) -> DataFrame:
+            return read_table(batch.sparkSession, flow.store, table).join(touched, on="text_key", how="left_semi")
 
-            with held(read_touched(tables.TICKETS_SILVER)) as records:
-                votes, previous = read_touched(tables.LABELS), read_touched(tables.DECISIONS)
-                judged = records.transform(judge, votes, previous, flow.labels, flow.settings.gate, datetime.now(UTC))
-                append_once(judged, flow.store, tables.DECISIONS, write)
-                hit("after_decisions")
-                # An earlier epoch may have ended between a decision and its place: then what is newest is routed, once.
-                stored = read_batch(batch.sparkSession, flow.store, tables.DECISIONS, write)
-                decided = stored if write.epoch == 1 else read_touched(tables.DECISIONS).transform(newest_decisions)
-                with held(decided.transform(place_decided, records)) as placed:
-                    route(placed, flow, write)
+        records = hold(read_touched(tables.TICKETS_SILVER))
+        votes, previous = read_touched(tables.LABELS), read_touched(tables.DECISIONS)
+        judged = records.transform(judge, votes, previous, flow.labels, flow.settings.gate, datetime.now(UTC))
+        append_once(judged, flow.store, tables.DECISIONS, write)
+        hit("after_decisions")
+        # An earlier epoch may have ended between a decision and its place: then what is newest is routed, once.
+        stored = read_batch(batch.sparkSession, flow.store, tables.DECISIONS, write)
+        decided = stored if write.epoch == 1 else read_touched(tables.DECISIONS).transform(newest_decisions)
+        route(hold(decided.transform(place_decided, records)), flow, write)
 
     arrivals = flow.read_appends(tables.TICKETS_SILVER, tables.LABELS)
     return start(arrivals, write_batch, flow.planned("gate"), flow.store, tables.DECISIONS)
