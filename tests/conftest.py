@@ -21,7 +21,9 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def spark(scratch: Path) -> Iterator[SparkSession]:
-    session = open_session(SparkSettings(driver_memory="1500m"), scratch, scratch / "logs", lambda line: None)
+    session = open_session(
+        SparkSettings(driver_memory="1500m"), scratch, scratch / "logs", lambda line: None, lasting=True
+    )
     # Adaptive execution plans anew at every shuffle: pure cost on a handful of rows.
     session.conf.set("spark.sql.adaptive.enabled", "false")
     yield session

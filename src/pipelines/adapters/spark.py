@@ -34,21 +34,23 @@ appender.file.strategy.max = 3
 
 @contextmanager
 def session(
-    settings: SparkSettings, scratch: Path, logs: Path, progress: Callable[[str], None]
+    settings: SparkSettings, scratch: Path, logs: Path, progress: Callable[[str], None], lasting: bool = False
 ) -> Iterator[SparkSession]:
     """Give the session that is open already (a cluster's, a notebook's) or one that ends with the block."""
     running = SparkSession.getActiveSession()
     if running is not None or "DATABRICKS_RUNTIME_VERSION" in os.environ:
         yield running or SparkSession.builder.getOrCreate()
         return
-    opened = open_session(settings, scratch, logs, progress)
+    opened = open_session(settings, scratch, logs, progress, lasting)
     try:
         yield opened
     finally:
         opened.stop()
 
 
-def open_session(settings: SparkSettings, scratch: Path, logs: Path, progress: Callable[[str], None]) -> SparkSession:
+def open_session(
+    settings: SparkSettings, scratch: Path, logs: Path, progress: Callable[[str], None], lasting: bool = False
+) -> SparkSession:
     """Open a local session from the pinned jars.
 
     Args:
@@ -56,6 +58,7 @@ def open_session(settings: SparkSettings, scratch: Path, logs: Path, progress: C
         scratch: where Spark may put its warehouse folder.
         logs: folder of `spark.log`; neither Spark nor its workers write to the terminal.
         progress: told what is happening when jars have to be fetched.
+        lasting: the session will run for many minutes, so Java may spend the first two on optimising itself.
     """
     jars = resolve_jars("spark", progress)
     logs.mkdir(parents=True, exist_ok=True)
@@ -65,7 +68,7 @@ def open_session(settings: SparkSettings, scratch: Path, logs: Path, progress: C
     # Without these the workers are whatever python3 is first on PATH, without our packages.
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     builder = SparkSession.Builder().master(settings.master).appName("intent-lakehouse")
-    for key, value in local_configuration(settings, jars, scratch, log4j).items():
+    for key, value in local_configuration(settings, jars, scratch, log4j, lasting).items():
         builder = builder.config(key, value)
     with stderr_to(logs / "spark.log"):
         opened = builder.getOrCreate()
@@ -80,8 +83,12 @@ def remember_functions(spark: SparkSession) -> None:
         jvm.__dict__["functions"] = jvm.functions
 
 
-def local_configuration(settings: SparkSettings, jars: list[Path], scratch: Path, log4j: Path) -> dict[str, str]:
+def local_configuration(
+    settings: SparkSettings, jars: list[Path], scratch: Path, log4j: Path, lasting: bool
+) -> dict[str, str]:
     """Say how a local session differs from Spark's defaults, and why."""
+    # Java's second compiler costs a short session half its time again; after two minutes a batch takes half the work.
+    compilers = "" if lasting else "-XX:TieredStopAtLevel=1 "
     cores = settings.master.removeprefix("local[").partition(",")[0].rstrip("]")
     return {
         "spark.jars": ",".join(map(str, jars)),
@@ -89,11 +96,11 @@ def local_configuration(settings: SparkSettings, jars: list[Path], scratch: Path
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.warehouse.dir": str(scratch / "warehouse"),
         "spark.driver.memory": settings.driver_memory,
-        # Small batches never run long enough to repay the second compiler: without it they take half the time.
         "spark.driver.extraJavaOptions": (
-            f"-XX:TieredStopAtLevel=1 -Dlog4j2.configurationFile=file:{log4j} -Dderby.system.home={scratch}"
+            f"{compilers}-Dlog4j2.configurationFile=file:{log4j} -Dderby.system.home={scratch}"
         ),
-        # Nor the writing and compiling of Java code for each plan: interpreted, a batch of 20 tickets takes two thirds.
+        # Writing and compiling Java code for each plan does not pay on small batches: interpreted, one of 20 tickets
+        # takes two thirds of the time.
         "spark.sql.codegen.wholeStage": "false",
         "spark.sql.codegen.factoryMode": "NO_CODEGEN",
         "spark.ui.enabled": "false",

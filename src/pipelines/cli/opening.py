@@ -39,10 +39,10 @@ def open_broker(workspace: Workspace) -> Iterator[str]:
 
 
 @contextmanager
-def open_spark(workspace: Workspace) -> Iterator[SparkSession]:
+def open_spark(workspace: Workspace, lasting: bool = False) -> Iterator[SparkSession]:
     """Give a session: the one that is open already, or one that ends with the block."""
     logging.getLogger("py4j").setLevel(logging.ERROR)
-    with session(workspace.settings.spark, workspace.root / "spark", workspace.logs, say) as spark:
+    with session(workspace.settings.spark, workspace.root / "spark", workspace.logs, say, lasting) as spark:
         yield spark
 
 
