@@ -32,6 +32,17 @@ appender.file.strategy.max = 3
 """
 
 
+SMALL_BATCHES = {
+    # Writing and compiling Java code for each plan does not pay on small batches: interpreted, one of 20 tickets takes
+    # two thirds of the time.
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    # The default of 50 doubles the time of each small commit.
+    "spark.databricks.delta.snapshotPartitions": "1",
+}
+"""What a local session does without, because its batches are small."""
+
+
 @contextmanager
 def session(
     settings: SparkSettings, scratch: Path, logs: Path, progress: Callable[[str], None], lasting: bool = False
@@ -90,7 +101,7 @@ def local_configuration(
     # Java's second compiler costs a short session half its time again; after two minutes a batch takes half the work.
     compilers = "" if lasting else "-XX:TieredStopAtLevel=1 "
     cores = settings.master.removeprefix("local[").partition(",")[0].rstrip("]")
-    return {
+    return SMALL_BATCHES | {
         "spark.jars": ",".join(map(str, jars)),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
@@ -99,10 +110,6 @@ def local_configuration(
         "spark.driver.extraJavaOptions": (
             f"{compilers}-Dlog4j2.configurationFile=file:{log4j} -Dderby.system.home={scratch}"
         ),
-        # Writing and compiling Java code for each plan does not pay on small batches: interpreted, one of 20 tickets
-        # takes two thirds of the time.
-        "spark.sql.codegen.wholeStage": "false",
-        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         # Loopback only: no other machine may talk to the driver.
@@ -113,8 +120,6 @@ def local_configuration(
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "2000",
         "spark.sql.session.timeZone": "UTC",
-        # The default of 50 doubles the time of each small commit.
-        "spark.databricks.delta.snapshotPartitions": "1",
         # Four streams share two cores: a model's long batch must not starve bronze.
         "spark.scheduler.mode": "FAIR",
         # Workers are forked from a process that has loaded what they all need, and are kept with their models.
