@@ -62,7 +62,7 @@ setup(
         "PyYAML>=6",
         "rich>=13",
         "scipy>=1.12",
-        "typer>=0.15",
+        "typer>=0.19",
     ],
     extras_require={
         "redact": REDACT,

@@ -9,6 +9,7 @@ from pyspark.sql import SparkSession
 
 from pipelines.adapters.spark import open_session
 from pipelines.settings import SparkSettings
+from tests.small_disk import SmallDisk, mounted
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["NO_COLOR"] = "1"
@@ -28,3 +29,9 @@ def spark(scratch: Path) -> Iterator[SparkSession]:
     session.conf.set("spark.sql.adaptive.enabled", "false")
     yield session
     session.stop()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    with mounted(tmp_path / "disk") as disk:
+        yield disk

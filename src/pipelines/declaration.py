@@ -1,9 +1,13 @@
-"""How a table is declared: columns with their meaning, a key, one writer."""
+"""How a table is declared: columns with their meaning, a key, one writer; and what may run over its batches."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
 from pyspark.sql import types as T
+
+MapBatches = Callable[[Iterable[pd.DataFrame]], Iterable[pd.DataFrame]]
+"""How a model enters a transform: a function that runs on the workers, over the batches of one task."""
 
 
 def column(name: str, kind: T.DataType, comment: str, nullable: bool = True) -> T.StructField:

@@ -13,6 +13,7 @@ from typing import Literal
 from pipelines.errors import SettingsError
 
 EMBEDDED = "embedded"
+SlmMode = Literal["auto", "all", "off"]
 
 
 def require(condition: bool, key: str, problem: str) -> None:
@@ -137,7 +138,7 @@ class LabellingSettings:
     unknown_similarity: float = 0.42
     """Cosine similarity to the nearest example at which a text is as likely unknown as known."""
     unknown_softness: float = 0.04
-    slm: Literal["auto", "all", "off"] = "auto"
+    slm: SlmMode = "auto"
     """auto: where memory is below slm_below_confidence, plus the audit share. all: every text. off: none."""
     slm_from_confidence: float = 0.6
     """Below it the model cannot change the verdict: (0.6 + 1) / 2 is just the gate's 0.8."""

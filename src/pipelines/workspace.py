@@ -74,14 +74,23 @@ def init_workspace(root: Path, intents: list[Intent], place: str = "local") -> W
     root.mkdir(parents=True, exist_ok=True)
     key = root / "pseudonym.key"
     if not key.exists():
-        descriptor = os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(32) + "\n")
-    (root / ".gitignore").write_text("pseudonym.key\ntables/\ncheckpoints/\nkafka/\nmlflow/\nlogs/\n", encoding="utf-8")
+        write_whole(key, secrets.token_hex(32) + "\n", mode=0o600)
+    write_whole(root / ".gitignore", "pseudonym.key\ntables/\ncheckpoints/\nkafka/\nmlflow/\nlogs/\n")
     (root / "landing" / "labeled").mkdir(parents=True, exist_ok=True)
     dump_intents(intents, root / INTENTS)
-    marker.write_text(MARKER_TEXT.format(version=WORKSPACE_VERSION, place=place), encoding="utf-8")
+    write_whole(marker, MARKER_TEXT.format(version=WORKSPACE_VERSION, place=place))
     return open_workspace(root)
+
+
+def write_whole(path: Path, text: str, mode: int = 0o644) -> None:
+    """Write a file whole or not at all: half a key on a full disk would be found, and kept, by the next try."""
+    aside = path.with_name(f"{path.name}.part")
+    try:
+        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as file:
+            file.write(text)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 MARKER_TEXT = """# This folder is an Intent Lakehouse workspace. Any key of conf/base.yml may be changed below.

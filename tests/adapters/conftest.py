@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.adapters.registry import prepare_registry
+from pipelines.adapters.embedded_registry import prepare_registry
 
 
 @pytest.fixture(scope="session")

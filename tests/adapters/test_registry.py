@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.adapters.embedded_registry import link_or_copy, prepare_registry
 from pipelines.adapters.model_files import check_files, hash_text, list_files
-from pipelines.adapters.registry import link_or_copy, open_client, pin_versions, prepare_registry, read_reference
+from pipelines.adapters.registry import open_client, pin_versions, read_reference
 from pipelines.configuration import conf_dir
 from pipelines.errors import ModelNotFoundError
 from pipelines.settings import ModelSettings
@@ -134,4 +135,5 @@ def test_a_file_on_another_disk_is_copied(tmp_path: Path, monkeypatch: pytest.Mo
 
     (tmp_path / "a").write_text("same")
     monkeypatch.setattr(os, "link", refuse)
-    assert Path(link_or_copy(str(tmp_path / "a"), str(tmp_path / "b"))).read_text() == "same"
+    link_or_copy(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "b").read_text() == "same"

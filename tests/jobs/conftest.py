@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -15,9 +15,10 @@ from pipelines.adapters.broker import running_broker
 from pipelines.adapters.delta import TableStore, ensure_tables
 from pipelines.adapters.kafka import OutgoingMessage, ensure_topic, produce, spark_options
 from pipelines.adapters.streams import StreamPlan
+from pipelines.declaration import MapBatches
 from pipelines.jobs.reporting import Report, report
 from pipelines.jobs.runner import drain
-from pipelines.jobs.streaming import Flow, MapBatches
+from pipelines.jobs.streaming import Flow
 from pipelines.settings import ClusterSettings, IntakeSettings, KafkaSettings, Settings, SparkSettings
 from pipelines.transforms.labelling import CAST
 from pipelines.transforms.redaction import leave_texts
@@ -81,7 +82,7 @@ def votes_of(frame: pd.DataFrame, labels: list[str | None], confidences: list[fl
     return votes.astype({"confidence": "float64", "second_confidence": "float64", "latency_ms": "float64"})
 
 
-def by_first_word(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+def by_first_word(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
     """Label a text by its first word; a text that begins with `maybe` gets too little confidence."""
     known = {"card": "card_lost", "refund": "refund", "login": "login", "weather": "unknown", "maybe": "refund"}
     for frame in frames:
@@ -90,7 +91,7 @@ def by_first_word(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         yield votes_of(frame, [known.get(word) for word in words], sure)
 
 
-def by_chance(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+def by_chance(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
     """Label as a model that never answers twice the same: what makes routing from recomputed rows lose records."""
     import random
 

@@ -1,6 +1,6 @@
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +18,7 @@ DATASET, DISAGREEMENTS, MANIFEST = "clean_training_dataset.jsonl", "disagreement
 HEADER = ["text", "annotator_id", "label", "confidence_score"]
 
 
-def redactor(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+def redactor(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
     """Stands in for the detector: knows one name, and like the real one folds white space."""
     for batch in batches:
         yield pd.DataFrame([redact_one(*row) for row in batch.itertuples(index=False)], columns=REDACTED, dtype=object)

@@ -2,16 +2,20 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
 
-from pipelines.errors import CheckpointMismatchError, PipelineError
+from pipelines.errors import CheckpointMismatchError, PipelineError, StorageError
 from pipelines.faults import VARIABLE
-from tests.jobs.conftest import Lake, by_chance, new_lake, raw, ticket
+from pipelines.jobs.runner import run_continuously
+from tests.jobs.conftest import STAGES, Lake, by_chance, new_lake, raw, ticket
+from tests.small_disk import SmallDisk
 
 MakeLake = Callable[..., Lake]
 
@@ -31,6 +35,8 @@ TICKETS = [
     ticket(8, "login " + "x" * 600),
     ticket(9, "something nobody knows"),
 ]
+
+PLACES = ("gold.training_examples", "quarantine.tickets", "quarantine.shed")
 
 
 def outcome(lake: Lake) -> dict[str, list[tuple[object, ...]]]:
@@ -97,6 +103,28 @@ def test_batch_size_and_partition_count_change_nothing(make_lake: MakeLake) -> N
     assert outcome(small) == outcome(large)
 
 
+def test_continuous_streams_carry_what_comes_later_all_the_way(make_lake: MakeLake) -> None:
+    lake = make_lake()
+    deadline = time.monotonic() + 240
+    turns = count()
+
+    def go_on(name: str, batches: int) -> None:
+        # Not before all streams have looked once and found nothing: a stream that drains has ended by then.
+        if next(turns) == 4:
+            lake.send(*TICKETS)
+
+    def is_under_way() -> bool:
+        placed = [row for place in PLACES for row in lake.rows(place, "record_id")]
+        return len(placed) < len(TICKETS) and time.monotonic() < deadline
+
+    run_continuously(lake.flow(), list(STAGES), go_on, is_under_way)
+    books = lake.count().ledger
+    assert (books["gold"], books["quarantine"], books["shed"], books["difference"]) == (4, 4, 1, 0)
+    before = outcome(lake)
+    lake.run()
+    assert outcome(lake) == before
+
+
 @pytest.fixture(scope="module")
 def cleaned(spark: SparkSession, servers: str, empty_tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     lake = new_lake(spark, servers, empty_tables, tmp_path_factory.mktemp("cleaned") / "lake", labeller=by_chance)
@@ -121,6 +149,23 @@ def test_a_crash_between_writes_loses_and_doubles_nothing_though_the_labeller_ne
         lake.run("labels", "gate")
     monkeypatch.delitem(os.environ, VARIABLE)
     lake.run("labels", "gate")
+    assert_all_are_routed_by_their_stored_votes(lake)
+
+
+@pytest.mark.parametrize("stage", ["labels", "gate"])
+def test_a_full_disk_stops_a_stage_with_one_sentence_and_loses_nothing(
+    cleaned: Lake, small_disk: SmallDisk, stage: str
+) -> None:
+    lake = cleaned.copy(small_disk.root / "lake")
+    if stage == "gate":
+        lake.run("labels")
+    with small_disk.full(), pytest.raises(StorageError, match=f"Stage {stage} stopped: the disk is full. Free some"):
+        lake.run(stage)
+    lake.run("labels", "gate")
+    assert_all_are_routed_by_their_stored_votes(lake)
+
+
+def assert_all_are_routed_by_their_stored_votes(lake: Lake) -> None:
     gold = {record for (record,) in lake.rows("gold.training_examples", "record_id")}
     quarantine = {record for (record,) in lake.rows("quarantine.tickets", "record_id")}
     sure = {record for record, confidence in lake.rows("silver.labels", "record_id", "confidence") if confidence > 0.8}

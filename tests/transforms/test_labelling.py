@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import pandas as pd
 import pytest
@@ -14,7 +14,7 @@ ANNOTATION: Values = {
 }  # fmt: skip
 
 
-def echo(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+def echo(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
     """Two votes a text: what was shown, and how many texts were shown before it in this partition."""
     shown = 0
     for texts in frames:
@@ -29,7 +29,7 @@ def echo(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         yield pd.DataFrame(rows)
 
 
-def cast(spark: SparkSession, records: list[Values], annotations: list[Values] = []) -> DataFrame:  # noqa: B006  # never changed
+def cast(spark: SparkSession, records: list[Values], annotations: Sequence[Values] = ()) -> DataFrame:
     return cast_votes(frame(spark, TICKETS_SILVER, *records), frame(spark, ANNOTATIONS, *annotations), echo, NOON)
 
 

@@ -1,6 +1,6 @@
 """Raw text in, redacted text out: normalising, placeholders and spans without Spark, the transform with a stand-in."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import pandas as pd
 from pyspark.sql import DataFrame, SparkSession
@@ -76,7 +76,7 @@ def test_equal_texts_are_analysed_once_and_a_failing_one_costs_only_itself() -> 
     assert detector.asked == ["Ann", "poison", "fine", "<PERSON>"]
 
 
-def stand_in(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+def stand_in(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
     for frame in frames:
         rows = [answer(*row) for row in frame[["raw_subject", "raw_text", "withheld"]].itertuples(index=False)]
         yield pd.DataFrame(rows, columns=["subject", "text", "spans", "withheld", "redaction_version"])

@@ -6,6 +6,7 @@ so that it never outlives them.
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -28,6 +29,7 @@ POLL_SECONDS = 0.05
 START_ATTEMPTS = 2
 """A free port can be taken by another program between our look and the broker's start."""
 MAX_MESSAGE_BYTES = 10 * 1024 * 1024
+MIN_FREE_BYTES = 1024 * 1024
 # Half the compiler starts the broker in half the time and is fast enough for one machine.
 JAVA_OPTIONS = (
     "-XX:TieredStopAtLevel=1",
@@ -119,6 +121,8 @@ def join_or_start(files: BrokerFiles, log_file: Path, progress: Callable[[str], 
             started = start(files, log_file, class_path)
             if started is not None:
                 return started
+    if shutil.disk_usage(files.folder).free < MIN_FREE_BYTES:
+        raise StorageError(f"The disk of {files.folder} is full; Kafka cannot start. Free some space, then run again.")
     raise ServiceUnavailableError(
         f"The embedded Kafka broker did not come up (waited up to {START_SECONDS:.0f} seconds). "
         f"Its log says why: {log_file}. To check the machine, type: lakehouse doctor"

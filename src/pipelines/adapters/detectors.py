@@ -6,7 +6,7 @@ No error and no log of this module, nor of the libraries under it, holds any tex
 import importlib.util
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from pipelines.adapters.recognizers import (
     possible_entities,
 )
 from pipelines.adapters.restraint import silence_loggers, without_packages
+from pipelines.declaration import MapBatches
 from pipelines.errors import MissingDependencyError
 from pipelines.settings import RedactionSettings
 from pipelines.transforms.placeholders import RedactedText, Span, redact_until_clean
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from presidio_analyzer.nlp_engine import NlpArtifacts, SpacyNlpEngine
     from spacy.language import Language
     from spacy.tokens import Doc
-
-MapBatches = Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]
 
 BATCH_TEXTS = 64
 REGEX_TIMEOUT_SECONDS = "10"
@@ -63,7 +62,7 @@ def build_redactor(settings: RedactionSettings) -> MapBatches:
     """
     require_packages()
 
-    def redact_frames(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    def redact_frames(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for frame in frames:
             yield redact_frame(frame, settings)
 

@@ -1,5 +1,7 @@
-"""What stands behind a failure of Spark: a Java trace turned into one named error with a next step."""
+"""What stands behind a failure of Spark or of a file: one named error with a next step, and no trace."""
 
+import errno
+import os
 import re
 
 from pipelines import errors
@@ -7,8 +9,10 @@ from pipelines.errors import PipelineError, ServiceUnavailableError, StorageErro
 
 DETAILS = "Details stand in the workspace's logs/spark.log. Nothing is lost: run the same command again."
 
+DISK_FULL = r"No space left on device|Disk quota exceeded|database or disk is full"
+
 CAUSES: tuple[tuple[str, type[PipelineError], str], ...] = (
-    (r"No space left on device|Disk quota exceeded", StorageError, "the disk is full. Free some space, then run again"),
+    (DISK_FULL, StorageError, "the disk is full. Free some space, then run again"),
     (r"AccessDeniedException|Permission denied", StorageError, "a folder may not be written. Mend its permissions"),
     (
         r"UnknownTopicOrPartition|Timed out waiting for a node|TimeoutException|Failed to (get|create) .*metadata"
@@ -36,9 +40,26 @@ def explain_failure(stage: str, failure: Exception) -> PipelineError:
     if named:
         kind = getattr(errors, named[-1][0], PipelineError)
         return kind(named[-1][1]) if issubclass(kind, PipelineError) else PipelineError(named[-1][1])
-    for pattern, kind, advice in CAUSES:
-        if re.search(pattern, text):
-            return kind(f"Stage {stage} stopped: {advice}. {DETAILS}")
+    known = find_cause(f"Stage {stage}", failure)
+    if known:
+        return known
     exceptions = re.findall(r"\b(\w+(?:Error|Exception))\b", text)
     found = exceptions[-1] if exceptions else type(failure).__name__
     return PipelineError(f"Stage {stage} stopped with {found}. {DETAILS}")
+
+
+def find_cause(what: str, failure: Exception) -> PipelineError | None:
+    """Match a failure with the causes known to happen; `what` has stopped for it."""
+    for pattern, kind, advice in CAUSES:
+        if re.search(pattern, str(failure)):
+            return kind(f"{what} stopped: {advice}. {DETAILS}")
+    return None
+
+
+def explain_refusal(error: OSError) -> StorageError:
+    """Say what to do when the operating system refuses a file; of a copy, the file it was to become."""
+    path = error.filename2 or error.filename
+    where = f" {path}" if path else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageError(f"The disk is full; could not write{where}. Free some space, then run the command again.")
+    return StorageError(f"Cannot use{where}: {os.strerror(error.errno or 0)}. Check the path and its permissions.")

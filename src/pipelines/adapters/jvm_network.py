@@ -1,6 +1,7 @@
 """How a Java child process reaches the network: through the same certificates and proxy as Python and pip do."""
 
 import os
+import secrets
 import ssl
 import warnings
 from pathlib import Path
@@ -8,7 +9,6 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 BUNDLE_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE")
-STORE_PASSWORD = "changeit"  # noqa: S105 -- Java's conventional word for a store that holds only public certificates
 
 
 def network_options(folder: Path, url: str) -> list[str]:
@@ -22,10 +22,12 @@ def trust_options(folder: Path) -> list[str]:
     if not certificates:
         return []
     store = folder / "trusted.p12"
-    store.write_bytes(build_store(certificates))
+    # Java opens no trust store without a password; this one guards public certificates, for one child process.
+    password = secrets.token_hex(16)
+    store.write_bytes(build_store(certificates, password))
     return [
         f"-Djavax.net.ssl.trustStore={store}",
-        f"-Djavax.net.ssl.trustStorePassword={STORE_PASSWORD}",
+        f"-Djavax.net.ssl.trustStorePassword={password}",
         "-Djavax.net.ssl.trustStoreType=PKCS12",
     ]
 
@@ -40,7 +42,7 @@ def read_certificates() -> list[bytes]:
     return context.get_ca_certs(binary_form=True)
 
 
-def build_store(certificates: list[bytes]) -> bytes:
+def build_store(certificates: list[bytes], password: str) -> bytes:
     """Pack certificates (DER) into the PKCS12 form that Java reads as a trust store."""
     from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
     from cryptography.x509 import load_der_x509_certificate
@@ -55,7 +57,7 @@ def build_store(certificates: list[bytes]) -> bytes:
         except ValueError:
             continue
         entries.append(pkcs12.PKCS12Certificate(loaded, f"authority-{number}".encode()))
-    return pkcs12.serialize_java_truststore(entries, BestAvailableEncryption(STORE_PASSWORD.encode()))
+    return pkcs12.serialize_java_truststore(entries, BestAvailableEncryption(password.encode()))
 
 
 def proxy_options(url: str) -> list[str]:

@@ -4,17 +4,17 @@ A worker is one of several processes that share the cores: with more threads eac
 """
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from pipelines.adapters.embedded_models import torch_and_transformers
 from pipelines.adapters.model_files import PinnedModel, PinnedPrompt, PinnedVersions, check_files
+from pipelines.declaration import MapBatches
 from pipelines.errors import ModelNotFoundError
 from pipelines.intents import Intent
 from pipelines.settings import LabellingSettings
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from pipelines.kernels.scoring import Head
 
-MapBatches = Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]
 Vectors = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 ENCODER_MAX_TOKENS = 256

@@ -13,7 +13,9 @@ from pipelines.adapters.jars import resolve_jars
 from pipelines.adapters.java import java_environment
 from pipelines.settings import SparkSettings
 
-LOG4J = """rootLogger.level = warn
+LOG4J = """# A log that cannot be written, on a full disk, is not worth a trace on the screen.
+status = off
+rootLogger.level = warn
 rootLogger.appenderRef.file.ref = file
 # Says once a message that a reader thread is not of Kafka's own kind; harmless, and thousands of lines.
 logger.consumer.name = org.apache.spark.sql.kafka010.consumer.KafkaDataConsumer

@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from pipelines.adapters.delta import BatchWrite, TableStore, read_table
+from pipelines.adapters.failures import explain_failure
 from pipelines.declaration import Table
 from pipelines.errors import CheckpointMismatchError, PipelineError
 
@@ -75,6 +77,7 @@ def start(
 
     Raises:
         CheckpointMismatchError: when the table holds batches the checkpoint does not know of.
+        PipelineError: a leaf that says why the query cannot be started.
     """
     epoch = open_epoch(frame.sparkSession, plan, store, sink)
     writer = frame.writeStream.foreachBatch(
@@ -84,7 +87,10 @@ def start(
         writer = writer.trigger(processingTime=f"{plan.trigger_seconds} seconds")
     else:
         writer = writer.trigger(availableNow=True)
-    return writer.option("checkpointLocation", checkpoint(plan, epoch)).queryName(plan.name).start()
+    try:
+        return writer.option("checkpointLocation", checkpoint(plan, epoch)).queryName(plan.name).start()
+    except Py4JJavaError as failure:
+        raise explain_failure(plan.name, failure) from failure
 
 
 def checkpoint(plan: StreamPlan, epoch: int) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
@@ -49,7 +49,7 @@ class Examples:
     temperature: float
 
 
-def label_frames(task: Task, frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+def label_frames(task: Task, frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
     """Vote on each text of each frame: rows with `text_hash` and the columns of a vote."""
     for frame in frames:
         rows = [

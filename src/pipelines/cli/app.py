@@ -5,7 +5,6 @@ and table disagree; 74 cannot write; 78 wrong settings or workspace; 3 the ledge
 verify; 130 stopped by Ctrl-C.
 """
 
-import errno
 import logging
 import os
 import traceback
@@ -16,9 +15,10 @@ import click
 import typer
 from typer.main import get_command
 
+from pipelines.adapters.failures import explain_refusal, find_cause
 from pipelines.cli import demo, evaluate, exports, flow, looking, project, upkeep
 from pipelines.cli.screens import err
-from pipelines.errors import PipelineError, StorageError
+from pipelines.errors import PipelineError
 
 app = typer.Typer(
     name="lakehouse",
@@ -57,24 +57,16 @@ def run(arguments: list[str]) -> int:
     except PipelineError as error:
         return complain(error)
     except OSError as error:
-        return complain(storage_error(error))
+        return complain(explain_refusal(error))
     except Exception as error:
-        return complain(unexpected(error))
+        return complain(find_cause("The command", error) or unexpected(error))
 
 
 def complain(error: PipelineError) -> int:
     """Print an error as one sentence."""
     err.print("[bold red]Error:[/] ", end="")
-    err.print(str(error), markup=False)
+    err.print(str(error), markup=False, soft_wrap=True)
     return error.exit_code
-
-
-def storage_error(error: OSError) -> PipelineError:
-    """Say what to do when the operating system refuses a file."""
-    where = f" {error.filename}" if error.filename else ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageError(f"The disk is full; could not write{where}. Free some space, then run the command again.")
-    return StorageError(f"Cannot use{where}: {os.strerror(error.errno or 0)}. Check the path and its permissions.")
 
 
 def unexpected(error: Exception) -> PipelineError:

@@ -14,6 +14,7 @@ from pipelines.cli.screens import counting, say, show_json, show_table, tell
 from pipelines.errors import UsageError
 from pipelines.intents import load_intents
 from pipelines.jobs.runner import StageResult, drain, run_continuously
+from pipelines.settings import SlmMode
 from pipelines.workspace import INTENTS, Workspace, find_workspace
 
 
@@ -27,14 +28,6 @@ class Stage(StrEnum):
     ALL = "all"
 
 
-class Slm(StrEnum):
-    """When the language model votes."""
-
-    AUTO = "auto"
-    ALL = "all"
-    OFF = "off"
-
-
 ORDER: list[Stage] = [Stage.BRONZE, Stage.SILVER, Stage.LABELS, Stage.GATE]
 
 
@@ -42,7 +35,7 @@ def run(
     stage: Annotated[Stage, typer.Argument(help="Which stream; all: the four in order.")] = Stage.ALL,
     workspace: WorkspaceOption = None,
     continuous: Annotated[bool, typer.Option("--continuous", help="Keep running until Ctrl-C.")] = False,
-    slm: Annotated[Slm | None, typer.Option("--slm", help="Override labelling.slm for this run.")] = None,
+    slm: Annotated[SlmMode | None, typer.Option("--slm", help="Override labelling.slm for this run.")] = None,
     new_epoch: Annotated[
         bool, typer.Option("--new-epoch", help="Start new checkpoints: read everything anew, write nothing twice.")
     ] = False,

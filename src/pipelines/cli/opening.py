@@ -17,9 +17,9 @@ from pipelines.adapters.spark import session
 from pipelines.adapters.streams import StreamPlan
 from pipelines.cli.screens import say
 from pipelines.configuration import load_settings
-from pipelines.declaration import Table
-from pipelines.jobs.streaming import Flow, MapBatches
-from pipelines.settings import EMBEDDED
+from pipelines.declaration import MapBatches, Table
+from pipelines.jobs.streaming import Flow
+from pipelines.settings import EMBEDDED, SlmMode
 from pipelines.workspace import Workspace
 
 
@@ -111,14 +111,14 @@ def labeller_of(workspace: Workspace) -> Callable[[], MapBatches]:
 def prepare_models(workspace: Workspace) -> None:
     """Make the embedded registry ready: store, models and prompt, once per workspace."""
     if workspace.settings.models.tracking_uri == EMBEDDED:
-        from pipelines.adapters.registry import prepare_registry
+        from pipelines.adapters.embedded_registry import prepare_registry
 
         prepare_registry(workspace.tracking_uri, say)
 
 
-def with_slm(workspace: Workspace, slm: str | None) -> Workspace:
+def with_slm(workspace: Workspace, slm: SlmMode | None) -> Workspace:
     """Override when the language model votes, for this command only."""
     if slm is None:
         return workspace
-    labelling = replace(workspace.settings.labelling, slm=slm)  # type: ignore[arg-type]  # typer has checked the word
+    labelling = replace(workspace.settings.labelling, slm=slm)
     return replace(workspace, settings=replace(workspace.settings, labelling=labelling))

@@ -8,13 +8,13 @@ import typer
 from pipelines.cli.options import JsonOption, WorkspaceOption
 from pipelines.cli.screens import out, say, show_json, show_table
 from pipelines.errors import MissingDependencyError, WorkspaceError
-from pipelines.workspace import find_workspace
+from pipelines.workspace import Workspace, find_workspace
 
 
 def setup(workspace: WorkspaceOption = None) -> None:
-    """Fetch the pinned jars and convert the embedded models, once per user; with --workspace, register them there."""
+    """Fetch the pinned jars and convert the embedded models, once per user; register them in the workspace, if any."""
+    from pipelines.adapters.embedded_registry import prepare_caches
     from pipelines.adapters.jars import resolve_jars
-    from pipelines.adapters.registry import prepare_caches
     from pipelines.cli.opening import prepare_models
 
     resolve_jars("spark", say)
@@ -23,20 +23,19 @@ def setup(workspace: WorkspaceOption = None) -> None:
         prepare_caches(say)
     except MissingDependencyError as error:
         say(f"Models are left out: {error}")
-    if workspace is not None:
-        prepare_models(find_workspace(workspace))
+    found = workspace_if_any(workspace)
+    if found:
+        prepare_models(found)
+        say(f"Ready: jars, models, and the model registry of {found.root}.")
+    else:
+        say("Ready: jars and models.")
 
 
 def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """Check Java, jars, versions, memory, disk, Kafka and MLflow; say what to type where something is wrong."""
     from pipelines.adapters.health import check_surroundings
 
-    try:
-        found = find_workspace(workspace)
-    except WorkspaceError:
-        if workspace is not None:
-            raise
-        found = None
+    found = workspace_if_any(workspace)
     checks = check_surroundings(
         folder=found.root if found else Path.cwd(),
         kafka=found.settings.kafka if found else None,
@@ -55,3 +54,13 @@ def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> No
         )
     if not all(check.ok for check in checks):
         raise typer.Exit(69)
+
+
+def workspace_if_any(named: Path | None) -> Workspace | None:
+    """Find the workspace; none is fine, unless one was named."""
+    try:
+        return find_workspace(named)
+    except WorkspaceError:
+        if named is not None:
+            raise
+        return None

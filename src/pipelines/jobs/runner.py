@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyspark.errors import StreamingQueryException
 from pyspark.sql.streaming.query import StreamingQuery
@@ -54,10 +54,10 @@ def rows_written(flow: Flow, query: StreamingQuery, table: Table) -> int:
 
 def run_continuously(flow: Flow, names: list[str], on_progress: OnProgress, keep_on: Callable[[], bool]) -> None:
     """Keep all stages running in one session until `keep_on` says no, or one of them fails."""
+    lasting = replace(flow, plan=replace(flow.plan, continuous=True))
     queries: list[StreamingQuery] = []
     try:
-        for name in names:
-            queries.extend(begin(flow) for begin in STREAMS[name])
+        queries.extend(begin(lasting) for name in names for begin in STREAMS[name])
         while keep_on():
             for query in queries:
                 raise_failure(query)

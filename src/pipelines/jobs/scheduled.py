@@ -1,17 +1,17 @@
 """Jobs that run now and then: hand the clean rows out, or make the same from labelled files alone."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-import pandas as pd
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from pipelines.adapters.frames import read_whole_files, stream_rows
 from pipelines.adapters.spark import hold
 from pipelines.adapters.storage import open_folder, publish, store
 from pipelines.contracts import DECISIONS
+from pipelines.declaration import MapBatches
 from pipelines.errors import InputDataError
 from pipelines.jobs.manifests import DATASET, DISAGREEMENTS, MANIFEST, FileFacts, Manifest
 from pipelines.settings import Settings
@@ -31,8 +31,6 @@ from pipelines.transforms.validation import (
     named_rows,
     rows_by_reason,
 )
-
-MapBatches = Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]
 
 LINE_ENDS = {ord("\u0085"): "\\u0085", ord("\u2028"): "\\u2028", ord("\u2029"): "\\u2029"}
 """What JSON allows in a string but many tools split lines at."""

@@ -3,11 +3,10 @@
 Kafka, landing -> bronze -> silver -> labels -> gate -> gold | quarantine | shed, review queue
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-import pandas as pd
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
@@ -15,7 +14,7 @@ from pipelines import contracts as tables
 from pipelines.adapters.delta import BatchWrite, TableStore, append_once, read_batch, read_table, remove_superseded
 from pipelines.adapters.spark import hold
 from pipelines.adapters.streams import StreamPlan, read_appends, read_dropped_files, read_kafka, rows_of, start
-from pipelines.declaration import Table
+from pipelines.declaration import MapBatches, Table
 from pipelines.faults import hit
 from pipelines.settings import Settings
 from pipelines.transforms.agreement import (
@@ -38,8 +37,6 @@ from pipelines.transforms.intake import (
 from pipelines.transforms.labelling import cast_votes
 from pipelines.transforms.redaction import redact
 from pipelines.transforms.review import review_tasks
-
-MapBatches = Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,14 @@
 """Votes: who says which label. Models come in as a function; people come in through labelled files."""
 
-from collections.abc import Callable, Iterator
 from datetime import datetime
 
-import pandas as pd
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from pipelines.contracts import IDENTITY, LABELS
-from pipelines.declaration import uncommented
+from pipelines.declaration import MapBatches, uncommented
 from pipelines.vocabulary import Voter
-
-MapBatches = Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]
 
 IDENTITY_NAMES = [field.name for field in IDENTITY]
 CAST_NAMES = [
@@ -63,7 +59,7 @@ def model_votes(records: DataFrame, labeller: MapBatches) -> DataFrame:
     texts = (
         _spread(keyed.select("text_hash", "voter_text")).dropDuplicates(["text_hash"]).sortWithinPartitions("text_hash")
     )
-    cast = texts.mapInPandas(labeller, CAST)  # type: ignore[arg-type]  # Spark gives iterators, its stub says iterables
+    cast = texts.mapInPandas(labeller, CAST)
     return keyed.join(cast, on="text_hash", how="inner").select(*IDENTITY_NAMES, *CAST_NAMES)
 
 

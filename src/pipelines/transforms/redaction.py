@@ -1,6 +1,6 @@
 """Personal data out: raw subject and text become redacted ones, through a detector passed in."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -9,12 +9,10 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
 from pipelines.contracts import TICKETS_SILVER
-from pipelines.declaration import uncommented
+from pipelines.declaration import MapBatches, uncommented
 
 if TYPE_CHECKING:
     from pyspark.sql._typing import UserDefinedFunctionLike
-
-MapBatches = Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]
 
 REDACTED = uncommented(
     TICKETS_SILVER.columns[name] for name in ("subject", "text", "spans", "withheld", "redaction_version")
@@ -34,12 +32,12 @@ def redact(tickets: DataFrame, redactor: MapBatches) -> DataFrame:
     # PySpark's stubs only know the deprecated functionType, not type hints.
     build: Callable[..., UserDefinedFunctionLike] = pandas_udf
     # "Nondeterministic" keeps Spark from running the model again for every filter and column that reads its result.
-    run = build(redactor, returnType=REDACTED).asNondeterministic()
+    run = build(_by_batches(redactor), returnType=REDACTED).asNondeterministic()
     answer = run(F.struct("raw_subject", "raw_text", "withheld")).alias("redacted")
     return tickets.select(*KEPT, "kept_record_id", answer).select(*KEPT, "kept_record_id", "redacted.*")
 
 
-def leave_texts(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+def leave_texts(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
     """Stand in for a redactor where texts are known to hold nothing personal: they pass unchanged."""
     for frame in frames:
         texts = frame.rename(columns={"raw_subject": "subject", "raw_text": "text"})
@@ -47,3 +45,12 @@ def leave_texts(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         texts["spans"] = [[] for _ in range(len(texts))]
         texts["redaction_version"] = "none"
         yield texts[["subject", "text", "spans", "withheld", "redaction_version"]]
+
+
+def _by_batches(redactor: MapBatches) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
+    """Give the function the type hints by which Spark knows that it takes all batches of a task at once."""
+
+    def run(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        yield from redactor(frames)
+
+    return run
