@@ -160,3 +160,14 @@ def test_doctor_finds_nothing_wrong_here(workspace: Path, capsys: pytest.Capture
     wrong = {check["name"] for check in checks if not check["ok"]}
     assert (code == 0) == (wrong == set())
     assert wrong <= {"memory", "disk"}
+
+
+def test_ctrl_c_is_answered_with_what_it_costs(
+    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def press(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipelines.cli.flow.run_stages", press)
+    assert run(["run", "--workspace", str(workspace)]) == 130
+    assert "Stopped. Nothing is lost" in capsys.readouterr().err

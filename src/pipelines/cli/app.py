@@ -20,6 +20,8 @@ from pipelines.cli import demo, evaluate, exports, flow, looking, project, upkee
 from pipelines.cli.screens import err
 from pipelines.errors import PipelineError
 
+INTERRUPTED = 130
+
 app = typer.Typer(
     name="lakehouse",
     help="Support tickets in; governed, PII-free, de-duplicated, intent-labelled training data out.",
@@ -47,19 +49,26 @@ def run(arguments: list[str]) -> int:
     logging.getLogger().setLevel(logging.ERROR)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     try:
-        return int(get_command(app).main(args=arguments, prog_name="lakehouse", standalone_mode=False) or 0)
+        code = int(get_command(app).main(args=arguments, prog_name="lakehouse", standalone_mode=False) or 0)
+        # Typer makes an exit code of Ctrl-C before we see it.
+        return stopped() if code == INTERRUPTED else code
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        err.print("Stopped. Nothing is lost: the same command goes on where this one ended.")
-        return 130
+        return stopped()
     except PipelineError as error:
         return complain(error)
     except OSError as error:
         return complain(explain_refusal(error))
     except Exception as error:
         return complain(find_cause("The command", error) or unexpected(error))
+
+
+def stopped() -> int:
+    """Say that Ctrl-C costs nothing."""
+    err.print("Stopped. Nothing is lost: the same command goes on where this one ended.")
+    return INTERRUPTED
 
 
 def complain(error: PipelineError) -> int:

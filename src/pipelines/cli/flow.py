@@ -1,6 +1,7 @@
 """`run`: the streams, drained one after the other or kept running."""
 
 import contextlib
+import signal
 from collections.abc import Iterator
 from enum import StrEnum
 from functools import partial
@@ -91,6 +92,8 @@ def keep_running(workspace: Workspace, stages: list[Stage], new_epoch: bool) -> 
         if Stage.LABELS in stages:
             prepare_models(workspace)
         opened = open_flow(workspace, spark, servers, new_epoch)
-        say(f"Running {', '.join(stages)}. Ctrl-C stops after the batch in hand; servers: {servers or 'not needed'}")
+        # Spark's own handler would cancel the batch in hand: half a minute of work to be done again.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        say(f"Running {', '.join(stages)}. Ctrl-C lets the batch in hand end; servers: {servers or 'not needed'}")
         with counting("micro-batches") as count:
             run_continuously(opened, [str(stage) for stage in stages], partial(tell, count), lambda: True)
