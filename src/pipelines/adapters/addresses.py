@@ -29,7 +29,7 @@ BEGINS_AS_STREET = (
     r"avda\.?|plaza|paseo|camino|cami\u00f1o|r\u00faa|carrer|rua|travessa|pra\u00e7a|largo|ul\.|ulica|al\.|aleja|os\.|"
     r"n\u00e1m\u011bst\u00ed|trg|cesta|strada|bulevardul|utca)"
 )
-HUNGARIAN = r"(?:utca|u\\.|\u00fat|\u00fatja|t\u00e9r|t\u00e9re|k\u00f6r\u00fat|krt\\.?|k\u00f6z|sor)"
+HUNGARIAN = r"(?:utca|u\.|\u00fat|\u00fatja|t\u00e9r|t\u00e9re|rkp\.|k\u00f6r\u00fat|krt\.?|k\u00f6z|sor)"
 UNIT = (
     r"(?:apt|apartment|suite|ste|unit|flat|room|rm|floor|bldg|building|p\.?[ ]?o\.?[ ]?box|postbox|box|psc|cmr)\.?[ ]?"
     r"(?:no\.?[ ]?|#)?\d+[a-z]?"
@@ -45,7 +45,7 @@ STREETS = re.compile(
     rf"|\b{BEGINS_AS_STREET}[ ]{WORDS}[ ]{NUMBER}(?![\w.])"
     rf"|(?:(?<![\w.]){NUMBER}[ ])?\b{ENDS_AS_STREET}[ ]{NUMBER}(?![\w.])"
     rf"|(?<![\w.]){NUMBER}[ ]{ENDS_AS_STREET}(?![\w])"
-    rf"|(?:(?<![\w.]){NUMBER}[ ])?{WORDS}[ ]{HUNGARIAN}[ ]{NUMBER}(?![\w.])",
+    rf"|(?:(?<![\w.]){NUMBER}[ ])?\b(?:(?-i:(?:[^\W\d_a-z]\S*[ ]){{1,3}})|\w+[ ]){HUNGARIAN}[ ]{NUMBER}(?!\w)",
     FLAGS,
 )
 UNITS = re.compile(rf"\b{UNIT}(?:[ ]{UNIT})*\b|\b(?:{MILITARY})\b", FLAGS)
@@ -126,7 +126,12 @@ class AddressFinder:
         self.country_and_code = re.compile(rf"\b(?:{countries})[ ]{POSTCODE}\b", FLAGS)
 
     def find(self, text: str) -> Iterator[tuple[int, int, float]]:
-        """Give start, end and score of each address in a text."""
+        """Give start, end and score of each address in a text, the full stop of its sentence left off."""
+        for start, end, score in self.find_pieces(text):
+            yield start, start + len(text[start:end].rstrip(". ")), score
+
+    def find_pieces(self, text: str) -> Iterator[tuple[int, int, float]]:
+        """Find what tells a place in words, and the blocks of addresses."""
         plain = not any(map(str.isupper, text))
         for match in ZIP_IN_WORDS.finditer(text):
             yield *match.span(1), LIKELY

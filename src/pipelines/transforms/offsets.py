@@ -39,12 +39,19 @@ def joins(text: str, index: int) -> bool:
 
     What is invisible is dropped, and must not part a letter from its mark.
     """
-    here, before = text[index], text[index - 1]
-    if before == "\r" and here == "\n":
+    here, before = text[index], visible_before(text, index)
+    if text[index - 1] == "\r" and here == "\n":
         return True
     return (
         bool(unicodedata.combining(here)) or ord(here) in JAMO or normalise_text(here) == "" or composes(before, here)
     )
+
+
+def visible_before(text: str, index: int) -> str:
+    """Give the nearest character before a place that is not dropped; the first one when all are."""
+    while index > 1 and not normalise_text(text[index - 1]):
+        index -= 1
+    return text[index - 1]
 
 
 def composes(before: str, here: str) -> bool:
