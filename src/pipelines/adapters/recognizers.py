@@ -93,8 +93,12 @@ PATTERNS: dict[str, tuple[tuple[str, float], ...]] = {
 """Regex and score by entity type, next to Presidio's own recognizers or (REPLACED) instead of them."""
 
 REPLACED = frozenset({"EMAIL_ADDRESS", "URL", "IBAN_CODE"})
-CARD = (r"\b(?!1\d{12}(?!\d))[1-6]\d{3}[- ]?\d{3,4}[- ]?\d{3,4}[- ]?\d{3,5}\b", r"\b[2-6]\d{15,18}\b")
-"""Presidio's card pattern, with Mastercard's 2-series and 19 digits; each match must pass Luhn."""
+CARD = (
+    r"\b(?!1\d{12}(?!\d))[1-6]\d{3}[- ]?\d{3,4}[- ]?\d{3,4}[- ]?\d{3,5}\b",
+    r"\b[2-6]\d{15,18}\b",
+    r"\b(?:5[0678]|6\d)\d{10,17}\b",
+)
+"""Presidio's card pattern, with Mastercard's 2-series, 19 digits, and Maestro's 12; each match must pass Luhn."""
 
 PRODUCT_WORDS = frozenset(
     {
