@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+POSTCODE_DIGITS = 3
 INFERRED_ENTITIES = frozenset({"PERSON", "LOCATION", "ORGANIZATION", "NRP", "DATE_TIME"})
 """Types a model infers from context; all others follow a written form and win where both claim a character."""
 
@@ -186,12 +187,18 @@ def subtract(start: int, end: int, claimed: Iterable[tuple[int, int]]) -> list[t
 def trim(text: str, span: Span) -> Span | None:
     """Cut white space from both ends, take combining marks with their letter; None when nothing telling is left."""
     value = text[span.start : span.end]
-    # A postal code is all digits; a person, to a model, at times as well.
-    telling = str.isalpha if span.type in INFERRED_ENTITIES - {"LOCATION"} else str.isalnum
-    if not any(map(telling, value)):
+    if not is_telling(value, span.type):
         return None
     start = span.start + len(value) - len(value.lstrip())
     end = start + len(value.strip())
     while end < len(text) and unicodedata.combining(text[end]):
         end += 1
     return Span(start, end, span.type, span.score)
+
+
+def is_telling(value: str, kind: str) -> bool:
+    """Say whether a value can tell anything: a model takes emoji for people; a postal code is all digits."""
+    if kind not in INFERRED_ENTITIES:
+        return any(map(str.isalnum, value))
+    digits = sum(map(str.isdecimal, value)) if kind == "LOCATION" else 0
+    return digits >= POSTCODE_DIGITS or any(map(str.isalpha, value))
