@@ -9,11 +9,11 @@ import pytest
 from faker import Faker
 
 from pipelines.adapters.detectors import redact_texts
+from pipelines.configuration import load_settings
 from pipelines.kernels.span_scores import Scores, score_texts
-from pipelines.settings import RedactionSettings
 from pipelines.transforms.offsets import source_spans
 
-SETTINGS = RedactionSettings()
+SETTINGS = load_settings([], environment={}).redaction
 SAMPLES = Path(__file__).parents[3] / "shared" / "data" / "pii_presidio" / "samples.jsonl"
 FRAMES = ["please use {} for it", "{}", "My details: {}, thanks", "is {} still right?", "was it ({})"]
 LOCALES = ["en_US", "en_GB", "de_DE", "fr_FR", "es_ES", "it_IT", "nl_NL", "sv_SE"]
