@@ -79,7 +79,7 @@ def build_redactor(settings: RedactionSettings, key: bytes | None = None) -> Map
     return redact_frames
 
 
-def redact_frame(frame: pd.DataFrame, settings: RedactionSettings, key: bytes | None) -> pd.DataFrame:
+def redact_frame(frame: pd.DataFrame, settings: RedactionSettings, key: bytes | None = None) -> pd.DataFrame:
     """Redact the subjects and texts of one frame; see `build_redactor`. Withheld rows pass with null text."""
     reasons = [reason if isinstance(reason, str) else None for reason in frame["withheld"]]
     wanted = [

@@ -183,9 +183,8 @@ def build_recognizers(settings: RedactionSettings, gazetteer: Gazetteer) -> "lis
 def find_own(pattern: OwnPattern, text: str) -> Iterator[tuple[int, int, float]]:
     """Find a company's own forms and words, in any case; with a context word just before, where one is asked for."""
     for match in own_regex(pattern).finditer(text):
-        if not pattern.context or own_context(pattern).search(
-            text, max(0, match.start() - CONTEXT_CHARS), match.start()
-        ):
+        before = text[max(0, match.start() - CONTEXT_CHARS) : match.start()]
+        if not pattern.context or own_context(pattern).search(before):
             yield *match.span(), pattern.score
 
 
