@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pipelines.adapters.addresses import AddressFinder
+from pipelines.adapters.entities import EntityFinder
 from pipelines.adapters.language_model import INSTALL, load_language_model
 from pipelines.adapters.names import NameFinder
 from pipelines.adapters.recognizers import (
@@ -30,9 +31,11 @@ from pipelines.vocabulary import Reason
 
 if TYPE_CHECKING:
     from presidio_analyzer import AnalyzerEngine, RecognizerResult
-    from presidio_analyzer.nlp_engine import NlpArtifacts, SpacyNlpEngine
+    from presidio_analyzer.nlp_engine import NlpArtifacts
 
 BATCH_TEXTS = 64
+FREE_FORM = frozenset({"DATE_TIME", "NRP", "ORGANIZATION"})
+"""Types that stand in sentences of dictionary words as well."""
 REPEATED = 0.5
 """Score of a name that stands elsewhere in the text in a clearer place."""
 REGEX_TIMEOUT_SECONDS = "10"
@@ -46,7 +49,7 @@ class Engine:
 
     settings: RedactionSettings
     analyzer: "AnalyzerEngine"
-    nlp_engine: "SpacyNlpEngine"
+    entities: EntityFinder
     names: NameFinder
     addresses: AddressFinder
     allowed: frozenset[str]
@@ -137,7 +140,7 @@ def detect(engine: Engine, texts: Sequence[str]) -> list[list[Span] | None]:
     for first in range(0, len(texts), BATCH_TEXTS):
         batch = list(texts[first : first + BATCH_TEXTS])
         # Without a zone, spaCy keeps every word it ever met: a stream would fill the worker's memory.
-        with engine.lock, engine.nlp_engine.get_nlp(engine.settings.language).memory_zone():
+        with engine.lock, engine.entities.nlp.memory_zone():
             try:
                 found += find_spans(engine, batch)
             except Exception:  # whatever it is, it must cost one text and not the batch; its message may hold the text
@@ -155,11 +158,8 @@ def find_alone(engine: Engine, text: str) -> list[Span] | None:
 
 def find_spans(engine: Engine, texts: list[str]) -> list[list[Span]]:
     """Run the language model over a batch and the recognizers over each text; throws as a whole."""
-    language = engine.settings.language
     views = [view(text) for text in texts]
-    cased = [engine.names.recase(text) for text in views]
-    answers = engine.nlp_engine.process_batch(cased, language, batch_size=BATCH_TEXTS)
-    return [analyse(engine, text, answer[1]) for text, answer in zip(views, answers, strict=True)]
+    return [analyse(engine, text, words) for text, words in zip(views, engine.entities.read(views), strict=True)]
 
 
 def analyse(engine: Engine, text: str, words: "NlpArtifacts") -> list[Span]:
@@ -221,12 +221,13 @@ def load_engine(settings: RedactionSettings) -> Engine:
         supported_languages=[settings.language],
         log_decision_process=False,
     )
+    names = NameFinder(gazetteer)
     parts = (settings.fingerprint(), f"{settings.spacy_model}@{model_version}", f"rules@{RULES_VERSION}")
     return Engine(
         settings=settings,
         analyzer=analyzer,
-        nlp_engine=nlp_engine,
-        names=NameFinder(gazetteer),
+        entities=EntityFinder(nlp_engine, settings.language, names, FREE_FORM.isdisjoint(settings.names)),
+        names=names,
         addresses=AddressFinder(gazetteer),
         allowed=frozenset(map(str.casefold, settings.allow)),
         version="/".join(parts),

@@ -36,6 +36,7 @@ OWNED = re.compile(
     re.IGNORECASE,
 )
 """What stands behind the name of a person who owns it."""
+NO_NAMES = frozenset({"i", "i'm", "i've", "i'd", "i'll"})
 MOST_CUED = 3
 LONGEST = 5
 SURE, LIKELY, POSSIBLE = 0.85, 0.6, 0.5
@@ -92,6 +93,14 @@ class NameFinder:
             outside = all(word.end() <= start or word.start() >= end for start, end in found)
             if outside and word[0].lower() in telling:
                 yield word.span()
+
+    def may_name(self, sentence: str) -> bool:
+        """Say whether a sentence can hold a name or a place: an unheard word, or a capital that no start explains."""
+        for match in WORD.finditer(sentence):
+            word = self.classify(match)
+            if word.kind in "SU" or (word.capital and match.start() > 0 and word.key not in NO_NAMES):
+                return True
+        return False
 
     def is_plausible(self, value: str) -> bool:
         """Say whether what a model takes for a person can be one: dictionary words alone are none."""
