@@ -67,10 +67,10 @@ def decode(data: Bytes) -> str:
 
 def encode(texts: Sequence[str]) -> tuple[Indices, Bytes]:
     """Lay strings into one buffer: offsets [n + 1] and bytes, as an Arrow string array has them."""
-    encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
-    offsets = np.zeros(len(encoded) + 1, dtype=np.int64)
-    np.cumsum([len(one) for one in encoded], out=offsets[1:])
-    return offsets, np.frombuffer(b"".join(encoded), dtype=np.uint8)
+    lengths = [len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass")) for text in texts]
+    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets, np.frombuffer("".join(texts).encode("utf-8", "surrogatepass"), dtype=np.uint8)
 
 
 def normalise_texts(offsets: npt.NDArray[np.signedinteger], data: Bytes) -> Texts:
