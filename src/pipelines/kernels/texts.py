@@ -116,26 +116,27 @@ def pack(texts: Sequence[str], first: int) -> tuple[Bytes, Indices, Indices]:
 def fold_plain(
     data: Bytes, begins: Indices, folded: Bytes, starts: Indices, ends: Indices, plain: Flags, out: Bytes
 ) -> None:
-    """Normalise the ASCII texts into `out`; mark the others and leave their place empty."""
+    """Normalise the ASCII texts into `out`; mark the others and leave their place empty.
+
+    Places are unsigned, which spares the loop the question whether they count from the end.
+    """
     for text in range(len(starts)):
-        start = starts[text]
-        place = start
-        before = np.uint8(32)
-        seen = np.uint8(0)
-        for source in range(begins[text], begins[text + 1]):
+        start, source_end = np.uint64(starts[text]), np.uint64(begins[text + 1])
+        place, before, seen = start, np.uint8(SPACE), np.uint8(0)
+        for source in range(np.uint64(begins[text]), source_end):
             seen |= data[source]
             code = folded[data[source]]
             out[place] = code
             # The place only moves on when this byte stays: of a run of spaces the first one does.
-            place += np.int64((code != 32) | (before != 32))
+            place += np.uint64((code != SPACE) | (before != SPACE))
             before = code
-        if place > start and before == 32:
-            place -= 1
+        if place > start and before == SPACE:
+            place -= np.uint64(1)
         if seen >= 128:
             plain[text] = False
             place = start
         ends[text] = place
-        for behind in range(place, start + (begins[text + 1] - begins[text] + 7) // 8 * 8):
+        for behind in range(place, start + np.uint64(begins[text + 1] - begins[text])):
             out[behind] = 0
 
 
