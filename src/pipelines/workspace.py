@@ -136,3 +136,13 @@ def open_workspace(root: Path) -> Workspace:
     overlay = conf_dir() / f"{place}.yml"
     settings = load_settings([overlay] if overlay.is_file() else [], content)
     return Workspace(root.resolve(), settings, place)
+
+
+def workspace_if_any(named: Path | None) -> Workspace | None:
+    """Find the workspace; none is fine, unless one was named."""
+    try:
+        return find_workspace(named)
+    except WorkspaceError:
+        if named is not None:
+            raise
+        return None

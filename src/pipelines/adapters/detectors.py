@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from pipelines.adapters.addresses import AddressFinder
+from pipelines.adapters.language_model import INSTALL, load_language_model
+from pipelines.adapters.names import NameFinder
 from pipelines.adapters.recognizers import (
     RULES_VERSION,
     build_registry,
@@ -23,21 +26,19 @@ from pipelines.adapters.restraint import silence_loggers, without_packages
 from pipelines.declaration import MapBatches
 from pipelines.errors import MissingDependencyError
 from pipelines.settings import RedactionSettings
-from pipelines.transforms.placeholders import RedactedText, Span, redact_until_clean
+from pipelines.transforms.placeholders import RedactedText, Span, redact_until_clean, view
 from pipelines.vocabulary import Reason
 
 if TYPE_CHECKING:
-    from presidio_analyzer import AnalyzerEngine
+    from presidio_analyzer import AnalyzerEngine, RecognizerResult
     from presidio_analyzer.nlp_engine import NlpArtifacts, SpacyNlpEngine
-    from spacy.language import Language
-    from spacy.tokens import Doc
 
 BATCH_TEXTS = 64
+REPEATED = 0.5
+"""Score of a name that stands elsewhere in the text in a clearer place."""
 REGEX_TIMEOUT_SECONDS = "10"
-UNUSED_PIPES = ["tagger", "parser", "attribute_ruler", "lemmatizer", "tok2vec"]
 LOGGERS = ("presidio-analyzer", "presidio_analyzer", "spacy", "phonenumbers")
 UNUSED_PACKAGES = frozenset({"torch", "transformers", "stanza"})
-INSTALL = "pip install 'intent-lakehouse[redact]'"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class Engine:
     settings: RedactionSettings
     analyzer: "AnalyzerEngine"
     nlp_engine: "SpacyNlpEngine"
+    names: NameFinder
+    addresses: AddressFinder
     version: str
     lock: threading.Lock
 
@@ -145,8 +148,10 @@ def find_alone(engine: Engine, text: str) -> list[Span] | None:
 def find_spans(engine: Engine, texts: list[str]) -> list[list[Span]]:
     """Run the language model over a batch and the recognizers over each text; throws as a whole."""
     language = engine.settings.language
-    answers = engine.nlp_engine.process_batch(texts, language, batch_size=BATCH_TEXTS)
-    return [analyse(engine, text, answer[1]) for text, answer in zip(texts, answers, strict=True)]
+    views = [view(text) for text in texts]
+    cased = [engine.names.recase(text) for text in views]
+    answers = engine.nlp_engine.process_batch(cased, language, batch_size=BATCH_TEXTS)
+    return [analyse(engine, text, answer[1]) for text, answer in zip(views, answers, strict=True)]
 
 
 def analyse(engine: Engine, text: str, words: "NlpArtifacts") -> list[Span]:
@@ -162,11 +167,27 @@ def analyse(engine: Engine, text: str, words: "NlpArtifacts") -> list[Span]:
         score_threshold=settings.min_score,
         nlp_artifacts=words,
     )
-    return [
+    spans = [
         Span(result.start, result.end, result.entity_type, round(result.score, 4))
         for result in results
-        if not is_product_word(text[result.start : result.end])
+        if is_personal(engine, text, result)
     ]
+    return [*spans, *(Span(*again, "PERSON", REPEATED) for again in engine.names.find_again(text, persons(spans)))]
+
+
+def persons(spans: Iterable[Span]) -> list[tuple[int, int]]:
+    """Give the places of the names among findings."""
+    return [(span.start, span.end) for span in spans if span.type == "PERSON"]
+
+
+def is_personal(engine: Engine, text: str, found: "RecognizerResult") -> bool:
+    """Refuse words of the trade, persons made of dictionary words alone, and countries where nobody is said to be."""
+    value = text[found.start : found.end]
+    if found.entity_type == "PERSON":
+        return not is_product_word(value) and engine.names.is_plausible(value)
+    if found.entity_type == "LOCATION" and engine.addresses.is_region(value):
+        return engine.addresses.is_telling_region(text, found.start, found.end)
+    return not is_product_word(value)
 
 
 @lru_cache(maxsize=2)
@@ -183,49 +204,23 @@ def load_engine(settings: RedactionSettings) -> Engine:
     with without_packages(UNUSED_PACKAGES):
         from presidio_analyzer import AnalyzerEngine
     silence_loggers(LOGGERS)
-    nlp_engine, model_version = load_language_model(settings)
+    nlp_engine, gazetteer, model_version = load_language_model(settings)
     analyzer = AnalyzerEngine(
-        registry=build_registry(settings, nlp_engine),
+        registry=build_registry(settings, nlp_engine, gazetteer),
         nlp_engine=nlp_engine,
         supported_languages=[settings.language],
         log_decision_process=False,
     )
     parts = (settings.fingerprint(), f"{settings.spacy_model}@{model_version}", f"rules@{RULES_VERSION}")
-    return Engine(settings, analyzer, nlp_engine, "/".join(parts), threading.Lock())
-
-
-def load_language_model(settings: RedactionSettings) -> "tuple[SpacyNlpEngine, str]":
-    """Load the spaCy model without the pipes that only grammar needs, and its version."""
-    import spacy
-    from presidio_analyzer.nlp_engine import NerModelConfiguration, SpacyNlpEngine
-
-    try:
-        nlp = spacy.load(settings.spacy_model, exclude=UNUSED_PIPES)
-    except OSError as error:
-        raise MissingDependencyError(
-            f"The spaCy model {settings.spacy_model} (setting redaction.spacy_model) is not installed; "
-            f"the default one comes with: {INSTALL}"
-        ) from error
-    add_lemmas(nlp)
-    models = [{"lang_code": settings.language, "model_name": settings.spacy_model}]
-    engine = SpacyNlpEngine(models, NerModelConfiguration(labels_to_ignore=["CARDINAL", "ORDINAL"]))
-    # Set here and not by engine.load(), which would load all pipes, and download what is missing.
-    engine.nlp = {settings.language: nlp}  # type: ignore[assignment]  # declared as None by its constructor
-    return engine, str(nlp.meta["version"])
-
-
-def add_lemmas(nlp: "Language") -> None:
-    """Give Presidio's context words something to match: the lower-cased word, at no cost, in the place of a lemma."""
-    from spacy.language import Language
-
-    def set_lemmas(doc: "Doc") -> "Doc":
-        for token in doc:
-            token.lemma_ = token.lower_
-        return doc
-
-    if not Language.has_factory("lower_case_lemmas"):
-        Language.component("lower_case_lemmas", func=set_lemmas)
-    nlp.add_pipe("lower_case_lemmas")
+    return Engine(
+        settings,
+        analyzer,
+        nlp_engine,
+        NameFinder(gazetteer),
+        AddressFinder(gazetteer),
+        "/".join(parts),
+        threading.Lock(),
+    )
 
 
 def require_packages() -> None:

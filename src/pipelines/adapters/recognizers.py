@@ -5,9 +5,12 @@ Presidio's matching ignores case; `(?-i:` brings it back, and `\K` keeps what st
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from pipelines.adapters.addresses import AddressFinder
+from pipelines.adapters.gazetteer import Gazetteer
+from pipelines.adapters.names import NameFinder
 from pipelines.errors import SettingsError
 from pipelines.settings import RedactionSettings
 
@@ -15,7 +18,9 @@ if TYPE_CHECKING:
     from presidio_analyzer import EntityRecognizer, RecognizerRegistry, RecognizerResult
     from presidio_analyzer.nlp_engine import NlpArtifacts, SpacyNlpEngine
 
-RULES_VERSION = 1
+Find = Callable[[str], Iterable[tuple[int, int, float]]]
+
+RULES_VERSION = 2
 """Raise it with every change of a pattern: it is part of each row's redaction_version."""
 
 NAME = r"(?-i:\p{Lu}[\p{L}'\u2019-]+(?:[ ](?:\p{Lu}[\p{L}'\u2019-]+|\p{Lu}\.|de|da|van|von|bin|al)){0,3})"
@@ -32,6 +37,11 @@ URL_END = r"[^\s<>\"'.,;:!?()\[\]{}]"
 URL_BODY = rf"[^\s<>\"]*{URL_END}"
 DOMAIN_LABEL = r"[a-z0-9-]{1,63}+"
 COMMON_TLD = r"(?:com|net|org|edu|gov|io|info|biz|dev|xyz|ai|uk|de|fr|eu|ca|au|ru|ch|nl|jp|br|es|ie|nz|za|mx|se)"
+PHONE_WORD = (
+    r"(?:phone|telephone|tel|mobile|mob|cell|fax|office|call(?: me)?|call us|reach(?: me)?|ring(?: me)?|text(?: me)?|"
+    r"answering|contact(?: me)?|messages to|registered|dial(?:l?ed)?|my number|whatsapp)"
+)
+LOCAL_NUMBER = r"(?:\+?\(?\d{1,5}\)?(?:[ ./()-]{1,2}\d{1,7}){1,5}(?:x\d{1,6})?|\d{6,12})"
 STREET = (
     r"(?:street|st|avenue|ave|road|rd|lane|ln|drive|dr|boulevard|blvd|court|ct|terrace|square|crescent|close|parkway)"
 )
@@ -55,14 +65,19 @@ PATTERNS: dict[str, tuple[tuple[str, float], ...]] = {
         (r"(?<![\w.-])00[1-9][\d ()-]{7,18}\d(?![\w-])", 0.5),
         (
             r"(?<![\d.-])(?:(?:\+?1|001)[ .-]?)?(?:\(\d{3}\)[ .-]?|\d{3}[ .-])\d{3}[ .-]\d{4}"
-            r"(?:[ ,]{0,2}(?:x|ext\.?|extension)[ .]?\d{1,6})?(?![\d-])",
+            r"(?:[ ,]{0,2}(?:x|ext\.?|extension)[ .]?\d{1,6})?(?!-?\d)",
             0.6,
         ),
         (r"(?<![\w.-])\d{3}-\d{4}(?![\w-])", 0.4),
+        # A local number is one where something says so.
+        (rf"\b{PHONE_WORD}\b[^\w\n]{{0,3}}\n?(?:(?:is|at|on|number)[ :]{{1,2}}){{0,2}}\K{LOCAL_NUMBER}(?!-?\d)", 0.6),
+        (rf"(?<![\w.-]){LOCAL_NUMBER}(?=[ -](?:office|fax|mobile|cell|home|work)\b)", 0.6),
     ),
     "CREDIT_CARD": (
         # Four groups of four are a card even where a digit is mistyped.
         (r"(?<![\w-])\d{4}([ -])\d{4}\1\d{4}\1\d{4}(?![\w-])", 0.6),
+        # Twelve digits and more that are said to be a card, whatever their check digit.
+        (r"\bcard\b[^\d\n]{0,16}\K\d{12,19}(?![\w-])", 0.5),
     ),
     "PERSON": (
         (rf"\b(?:my|our) (?:full )?name(?: is|'s|\u2019s|:) ?\K{NAME}", 0.7),
@@ -113,12 +128,12 @@ def is_product_word(value: str) -> bool:
     return value.casefold() in PRODUCT_WORDS
 
 
-def find_ibans(text: str) -> Iterator[tuple[int, int]]:
-    """Find IBANs in any case and grouping by their check digits (ISO 7064, mod 97): start and end."""
+def find_ibans(text: str) -> Iterator[tuple[int, int, float]]:
+    """Find IBANs in any case and grouping by their check digits (ISO 7064, mod 97)."""
     for match in IBAN.finditer(text):
         for end in range(match.end(), match.start() + 14, -1):
             if (end == len(text) or not text[end].isalnum()) and is_iban(text[match.start() : end]):
-                yield match.start(), end
+                yield match.start(), end, 1.0
                 break
 
 
@@ -130,20 +145,24 @@ def is_iban(text: str) -> bool:
     return int("".join(str(int(char, 36)) for char in compact[4:] + compact[:4])) % 97 == 1
 
 
-def build_recognizers(language: str) -> "list[EntityRecognizer]":
+def build_recognizers(language: str, gazetteer: Gazetteer) -> "list[EntityRecognizer]":
     """Build our recognizers; Presidio is imported here and not before."""
     from presidio_analyzer import EntityRecognizer, Pattern, PatternRecognizer, RecognizerResult
     from presidio_analyzer.predefined_recognizers import CreditCardRecognizer
 
     # Presidio looks its own recognizers up by class name among all subclasses: ours must not share one.
-    class TicketIbanRecognizer(EntityRecognizer):
+    class TicketFunctionRecognizer(EntityRecognizer):
+        def __init__(self, entity: str, find: Find) -> None:
+            super().__init__(supported_entities=[entity], supported_language=language, name=f"Ticket_found_{entity}")
+            self.entity, self.find = entity, find
+
         def load(self) -> None:
             """Nothing to load."""
 
         def analyze(
             self, text: str, entities: list[str], nlp_artifacts: "NlpArtifacts | None" = None
         ) -> "list[RecognizerResult]":
-            return [RecognizerResult("IBAN_CODE", start, end, 1.0) for start, end in find_ibans(text)]
+            return [RecognizerResult(self.entity, start, end, score) for start, end, score in self.find(text)]
 
     ours: list[EntityRecognizer] = [
         PatternRecognizer(
@@ -156,11 +175,17 @@ def build_recognizers(language: str) -> "list[EntityRecognizer]":
     ]
     cards = [Pattern(f"card {number}", regex, 0.3) for number, regex in enumerate(CARD)]
     luhn = CreditCardRecognizer(patterns=cards, supported_language=language, name="Ticket_cards")
-    iban = TicketIbanRecognizer(supported_entities=["IBAN_CODE"], supported_language=language, name="Ticket_IBAN_CODE")
-    return [*ours, luhn, iban]
+    finders: dict[str, Find] = {
+        "IBAN_CODE": find_ibans,
+        "PERSON": NameFinder(gazetteer).find,
+        "LOCATION": AddressFinder(gazetteer).find,
+    }
+    return [*ours, luhn, *(TicketFunctionRecognizer(entity, find) for entity, find in finders.items())]
 
 
-def build_registry(settings: RedactionSettings, nlp_engine: "SpacyNlpEngine") -> "RecognizerRegistry":
+def build_registry(
+    settings: RedactionSettings, nlp_engine: "SpacyNlpEngine", gazetteer: Gazetteer
+) -> "RecognizerRegistry":
     """Collect the recognizers of the settings' entities.
 
     Raises:
@@ -170,7 +195,7 @@ def build_registry(settings: RedactionSettings, nlp_engine: "SpacyNlpEngine") ->
 
     presidio = RecognizerRegistry(supported_languages=[settings.language])
     presidio.load_predefined_recognizers(languages=[settings.language], nlp_engine=nlp_engine)
-    own = build_recognizers(settings.language)
+    own = build_recognizers(settings.language, gazetteer)
     theirs = [one for one in presidio.recognizers if REPLACED.isdisjoint(one.supported_entities)]
     supported = {entity for one in (*own, *theirs) for entity in one.supported_entities}
     missing = sorted(set(settings.entities) - supported)

@@ -16,7 +16,7 @@ import typer
 from typer.main import get_command
 
 from pipelines.adapters.failures import explain_refusal, find_cause
-from pipelines.cli import demo, evaluate, exports, flow, looking, project, upkeep
+from pipelines.cli import apply, demo, evaluate, exports, flow, looking, project, upkeep
 from pipelines.cli.screens import err
 from pipelines.errors import PipelineError
 
@@ -34,6 +34,7 @@ app.command("init")(project.init)
 app.command()(project.ingest)
 app.command()(flow.run)
 app.command()(exports.validate)
+app.add_typer(apply.apply)
 app.command()(exports.export)
 app.command()(exports.verify)
 app.command()(evaluate.evaluate)

@@ -19,8 +19,8 @@ from pipelines.cli.screens import say
 from pipelines.configuration import load_settings
 from pipelines.declaration import MapBatches, Table
 from pipelines.jobs.streaming import Flow
-from pipelines.settings import EMBEDDED, SlmMode
-from pipelines.workspace import Workspace
+from pipelines.settings import EMBEDDED, Settings, SlmMode
+from pipelines.workspace import Workspace, workspace_if_any
 
 
 @contextmanager
@@ -52,6 +52,12 @@ def open_scratch_spark() -> Iterator[SparkSession]:
     with contextlib.ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lakehouse-")))
         yield stack.enter_context(session(load_settings([]).spark, scratch, scratch / "logs", say))
+
+
+def settings_or_defaults(named: Path | None) -> Settings:
+    """Give the settings of the workspace, where there is one, else the defaults."""
+    found = workspace_if_any(named)
+    return found.settings if found else load_settings([])
 
 
 def table_store(workspace: Workspace) -> TableStore:

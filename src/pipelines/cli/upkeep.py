@@ -7,8 +7,8 @@ import typer
 
 from pipelines.cli.options import JsonOption, WorkspaceOption
 from pipelines.cli.screens import out, say, show_json, show_table
-from pipelines.errors import MissingDependencyError, WorkspaceError
-from pipelines.workspace import Workspace, find_workspace
+from pipelines.errors import MissingDependencyError
+from pipelines.workspace import workspace_if_any
 
 
 def setup(workspace: WorkspaceOption = None) -> None:
@@ -54,13 +54,3 @@ def doctor(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> No
         )
     if not all(check.ok for check in checks):
         raise typer.Exit(69)
-
-
-def workspace_if_any(named: Path | None) -> Workspace | None:
-    """Find the workspace; none is fine, unless one was named."""
-    try:
-        return find_workspace(named)
-    except WorkspaceError:
-        if named is not None:
-            raise
-        return None

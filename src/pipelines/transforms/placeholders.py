@@ -58,6 +58,29 @@ def normalise_text(text: str) -> str:
     return unicodedata.normalize("NFC", text.replace("\r\n", "\n").translate(CODE_POINT_RULES))
 
 
+class FoldingRules(dict[int, int]):
+    """What `str.translate` does with each code point for the detector's eyes, worked out when first met."""
+
+    def __missing__(self, code: int) -> int:
+        """Show full-width and mathematical letters, foreign digits and typographic marks in their plain form."""
+        char = chr(code)
+        plain = PLAIN_MARKS.get(char) or unicodedata.normalize("NFKC", char)
+        digit = unicodedata.decimal(char, None)
+        if digit is not None:
+            plain = str(digit)
+        self[code] = ord(plain) if len(plain) == 1 else code
+        return self[code]
+
+
+PLAIN_MARKS = {"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\u2010": "-", "\u2011": "-", "\u2212": "-"}
+FOLDING_RULES = FoldingRules()
+
+
+def view(text: str) -> str:
+    """Give a normalised text as a detector reads it: as many code points, so that spans are the same in both."""
+    return text.translate(FOLDING_RULES)
+
+
 def redact_until_clean(texts: Sequence[str], detect: Detect, entities: Iterable[str]) -> list[RedactedText]:
     """Normalise and redact texts; equal ones are analysed once, and one that fails costs only itself.
 
@@ -163,7 +186,8 @@ def subtract(start: int, end: int, claimed: Iterable[tuple[int, int]]) -> list[t
 def trim(text: str, span: Span) -> Span | None:
     """Cut white space from both ends, take combining marks with their letter; None when nothing telling is left."""
     value = text[span.start : span.end]
-    telling = str.isalpha if span.type in INFERRED_ENTITIES else str.isalnum
+    # A postal code is all digits; a person, to a model, at times as well.
+    telling = str.isalpha if span.type in INFERRED_ENTITIES - {"LOCATION"} else str.isalnum
     if not any(map(telling, value)):
         return None
     start = span.start + len(value) - len(value.lstrip())

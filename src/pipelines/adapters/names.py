@@ -1,0 +1,206 @@
+"""Names that a small language model misses: found by lists of names and by what stands beside them.
+
+Offsets are code points of the text that is passed in; no rule needs upper case alone, since half of all tickets are
+typed without it.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pipelines.adapters.gazetteer import MIN_NAME_CHARS, Gazetteer
+
+WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*\.?")
+PART = re.compile(r"[^\W\d_]{3,}")
+POSSESSIVE = re.compile(r"['\u2019]s?$")
+PARTICLES = frozenset(
+    {
+        "de", "da", "di", "del", "della", "van", "von", "der", "den", "bin", "ibn", "al", "el", "la", "le",
+        "dos", "du", "y", "zu", "af", "av", "ten", "ter",
+    }
+)  # fmt: skip
+DEGREE = re.compile(r",?[ ](?:md|phd|dds|dvm|jr|sr|esq|ii|iii|iv)\b\.?", re.IGNORECASE)
+"""What may stand behind a name, and belongs to it."""
+SENTENCE_SUBJECT = re.compile(
+    r"(?:['\u2019]s|[ ](?:is|was|had|has|said|says|told|asked|called|wrote|sent|spent|lives|works))\b"
+)
+CUES = re.compile(
+    r"\b(?:(?P<title>mr|mrs|ms|miss|mx|dr|prof)\b\.?|name(?:[ ]is|:)?|named[ ](?:him|her)|founders:|starring|"
+    r"(?:directed|written|signed|sung|sold|handled|helped)[ ]by|(?:spoke|speak|talked|talking)[ ](?:to|with)|"
+    r"says|said)[ ]+",
+    re.IGNORECASE,
+)
+"""What often stands before a name."""
+OWNED = re.compile(
+    r"['\u2019]s[ ](?:address|phone|number|e-?mail|account|card|birthday|passport|zip|licen[sc]e|house|name)\b",
+    re.IGNORECASE,
+)
+"""What stands behind the name of a person who owns it."""
+MOST_CUED = 3
+LONGEST = 5
+SURE, LIKELY, POSSIBLE = 0.85, 0.6, 0.5
+
+
+@dataclass(frozen=True)
+class Word:
+    """One word of a text.
+
+    Attributes:
+        key: lower-cased, without possessive and full stop.
+        kind: S telling name, W name and ordinary word, I initial, P particle, U in no dictionary, - any other.
+    """
+
+    start: int
+    end: int
+    key: str
+    kind: str
+    capital: bool
+
+
+class NameFinder:
+    """Finds runs of words that read as a name."""
+
+    def __init__(self, gazetteer: Gazetteer) -> None:
+        self.gazetteer = gazetteer
+
+    def find(self, text: str) -> Iterator[tuple[int, int, float]]:
+        """Give start, end and score of each name in a text."""
+        words = [self.classify(match) for match in WORD.finditer(text)]
+        for run in runs(text, words):
+            yield from self.judge(text, run)
+        yield from self.find_cued(text, words)
+
+    def find_cued(self, text: str, words: list[Word]) -> Iterator[tuple[int, int, float]]:
+        """Find what a cue says is a name: behind a title or "name is", in front of "'s address"."""
+        starts = {word.start: index for index, word in enumerate(words)}
+        for cue in CUES.finditer(text):
+            first = starts.get(cue.end(), len(words))
+            run = strip_run(next(runs(text, words[first : first + MOST_CUED]), []), known=False)
+            if run and run[0].start == cue.end() and (run[0].capital or run[0].kind == "S" or cue["title"]):
+                yield run[0].start, with_degree(text, run[-1].end), LIKELY
+        for word in words:
+            if word.capital and word.kind in "SWU" and OWNED.match(text, word.end):
+                yield word.start, word.end, LIKELY
+
+    def find_again(self, text: str, found: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+        """Find found names elsewhere in the text, whole and in part: "Zlata" after "Zlata Novak"."""
+        for whole in {text[start:end] for start, end in found if " " in text[start:end]}:
+            yield from (match.span() for match in re.finditer(re.escape(whole), text, re.IGNORECASE))
+        parts = {word[0].lower() for start, end in found for word in PART.finditer(text, start, end)}
+        telling = {part for part in parts if self.gazetteer.is_telling(part) or not self.gazetteer.is_ordinary(part)}
+        for word in PART.finditer(text) if telling else ():
+            outside = all(word.end() <= start or word.start() >= end for start, end in found)
+            if outside and word[0].lower() in telling:
+                yield word.span()
+
+    def is_plausible(self, value: str) -> bool:
+        """Say whether what a model takes for a person can be one: dictionary words alone are none."""
+        words = [word.lower() for word in re.findall(r"[^\W\d_]+", value)]
+        return any(self.gazetteer.is_name(word) or not self.gazetteer.is_ordinary(word) for word in words)
+
+    def classify(self, match: re.Match[str]) -> Word:
+        """Look one word up."""
+        written = POSSESSIVE.sub("", match[0].rstrip("."))
+        key, capital = written.lower(), written[:1].isupper()
+        kind = self.kind_of(key, capital, match[0].endswith("."))
+        return Word(match.start(), match.start() + len(written), key, kind, capital)
+
+    def kind_of(self, key: str, capital: bool, dotted: bool) -> str:
+        """Say what a word can be in a name."""
+        parts = [part for part in key.split("-") if part]
+        if len(key) == 1:
+            return "I" if key not in ("a", "i") or dotted else "-"
+        if key in PARTICLES:
+            return "P"
+        if parts and all(map(self.gazetteer.is_name, parts)):
+            return "S" if any(map(self.gazetteer.is_telling, parts)) else "W"
+        known = self.gazetteer.is_ordinary(key) or key in self.gazetteer.countries
+        return "-" if known or len(key) < MIN_NAME_CHARS else "U"
+
+    def judge(self, text: str, run: list[Word]) -> Iterator[tuple[int, int, float]]:
+        """Decide whether a run of words is a name."""
+        run = strip_run(run)
+        if run and len(run) <= LONGEST:
+            score = self.judge_alone(text, run[0]) if len(run) == 1 else self.judge_run(text, run)
+            if score:
+                yield run[0].start, with_degree(text, run[-1].end), score
+
+    def judge_run(self, text: str, run: list[Word]) -> float | None:
+        """Judge several words: sure with a telling name among names, likely behind a given one or on a line alone."""
+        kinds = [word.kind for word in run]
+        if "S" in kinds and sum(kind in "SWI" for kind in kinds) > 1:
+            return SURE
+        first = run[0].key
+        likely = (
+            (kinds[0] in "SW" and self.gazetteer.is_given(first))
+            or (first in self.gazetteer.common_given and is_titled(text, run))
+            or is_line(text, run)
+        )
+        return LIKELY if likely else None
+
+    def judge_alone(self, text: str, word: Word) -> float | None:
+        """Judge a single word: a telling one, or a common given name with a capital that no sentence start explains."""
+        if word.kind == "S" and (word.capital or len(word.key) > 3):
+            return POSSIBLE if word.key not in self.gazetteer.cities else None
+        given = word.kind == "W" and word.capital and word.key in self.gazetteer.common_given
+        # At the start of a sentence every word has its capital: there the next word must show that it is a person.
+        explained = not re.search(r"[\w,;)][ ]$", text[max(0, word.start - 2) : word.start])
+        if given and not text.isupper() and (not explained or SENTENCE_SUBJECT.match(text, word.end)):
+            return POSSIBLE
+        return None
+
+    def recase(self, text: str) -> str:
+        """Give lower-cased names and places their capital, length unchanged: the model was trained on edited text."""
+        letters = list(text)
+        plain = not any(map(str.isupper, text))
+        for match in WORD.finditer(text):
+            word = self.classify(match)
+            given = plain and word.key in self.gazetteer.common_given
+            place = word.key in self.gazetteer.countries or (plain and word.key in self.gazetteer.cities)
+            if not word.capital and (word.kind == "S" or given or (place and not self.gazetteer.is_ordinary(word.key))):
+                capital = letters[word.start].upper()
+                letters[word.start] = capital if len(capital) == 1 else letters[word.start]
+        return "".join(letters)
+
+
+def runs(text: str, words: list[Word]) -> Iterator[list[Word]]:
+    """Cut words into runs of possible names of one casing, held together by single spaces."""
+    run: list[Word] = []
+    for word in words:
+        joined = bool(run) and re.fullmatch(r"\.?[ ]", text[run[-1].end : word.start]) is not None
+        same_casing = not run or word.kind in "PI" or run[-1].kind in "PI" or word.capital == run[-1].capital
+        if run and not (joined and same_casing and word.kind != "-"):
+            yield run
+            run = []
+        if word.kind != "-":
+            run.append(word)
+    if run:
+        yield run
+
+
+def strip_run(run: list[Word], known: bool = True) -> list[Word]:
+    """Take particles that lead nowhere off a run; without any known name it is none, unless something else says so."""
+    while run and run[-1].kind == "P":
+        run = run[:-1]
+    while run and run[0].kind == "P":
+        run = run[1:]
+    if not known:
+        return run
+    return run if any(word.kind in "SW" for word in run) else []
+
+
+def with_degree(text: str, end: int) -> int:
+    """Take the degree behind a name to it."""
+    degree = DEGREE.match(text, end)
+    return degree.end() if degree else end
+
+
+def is_line(text: str, run: list[Word]) -> bool:
+    """Say whether a run is all that stands on its line, marks of quoted mail aside."""
+    before, after = text[: run[0].start].rpartition("\n")[2], text[run[-1].end :].partition("\n")[0]
+    return "\n" in text and not any(map(str.isalnum, before + after))
+
+
+def is_titled(text: str, run: list[Word]) -> bool:
+    """Say whether every word of a run has a capital, in a text that is not all capitals."""
+    return not text.isupper() and all(word.capital or word.kind == "P" for word in run)
