@@ -120,10 +120,14 @@ class ClusterSettings:
     similarity_threshold: float = 0.8
     seed: int = 1
     """The same on all workers and for ever: signatures of different seeds cannot be compared."""
+    max_miss: float = 0.002
+    max_bucket: int = 256
+    """Files: chance that a pair at the threshold is overlooked, and texts of a bucket that are compared with all in it."""
 
     def __post_init__(self) -> None:
-        require(self.shingle_chars > 0, "clusters.shingle_chars", "must be at least 1")
-        require(self.bands > 0 and self.rows_per_band > 0, "clusters.bands", "bands and rows_per_band must be positive")
+        for key in ("shingle_chars", "bands", "rows_per_band", "max_bucket"):
+            require(getattr(self, key) > 0, f"clusters.{key}", "must be at least 1")
+        require(0 < self.max_miss < 1, "clusters.max_miss", "must be above 0 and below 1")
         require(0 < self.similarity_threshold <= 1, "clusters.similarity_threshold", "must be above 0 and at most 1")
 
 

@@ -179,7 +179,7 @@ def worth_comparing(signatures: Signatures, keys: Keys, one: int, other: int, ba
     earlier = 0
     while earlier < band and keys[one, earlier] != keys[other, earlier]:
         earlier += 1
-    return earlier == band and equal >= least_equal
+    return bool(earlier == band and equal >= least_equal)
 
 
 @compiled
