@@ -122,13 +122,12 @@ class ClusterSettings:
     """The same on all workers and for ever: signatures of different seeds cannot be compared."""
     max_miss: float = 0.002
     max_bucket: int = 256
-    """Files: chance that a pair at the threshold is overlooked, and texts of a bucket that are compared with all in it."""
 
     def __post_init__(self) -> None:
         for key in ("shingle_chars", "bands", "rows_per_band", "max_bucket"):
             require(getattr(self, key) > 0, f"clusters.{key}", "must be at least 1")
-        require(0 < self.max_miss < 1, "clusters.max_miss", "must be above 0 and below 1")
-        require(0 < self.similarity_threshold <= 1, "clusters.similarity_threshold", "must be above 0 and at most 1")
+        for key, most in (("max_miss", 0.5), ("similarity_threshold", 1)):
+            require(0 < getattr(self, key) <= most, f"clusters.{key}", f"must be above 0 and at most {most}")
 
 
 @dataclass(frozen=True)
@@ -161,11 +160,8 @@ class LabellingSettings:
             require(getattr(self, key) > 0, f"labelling.{key}", "must be above 0")
         for key, least in (("neighbours", 1), ("slm_candidates", 2), ("slm_examples", 0), ("slm_max_text_tokens", 1)):
             require(getattr(self, key) >= least, f"labelling.{key}", f"must be at least {least}")
-        require(
-            0 <= self.slm_from_confidence <= self.slm_below_confidence,
-            "labelling.slm_from_confidence",
-            "must be between 0 and labelling.slm_below_confidence",
-        )
+        between = 0 <= self.slm_from_confidence <= self.slm_below_confidence
+        require(between, "labelling.slm_from_confidence", "must be between 0 and labelling.slm_below_confidence")
         require(0 <= self.slm_audit_share <= 1, "labelling.slm_audit_share", "must be between 0 and 1")
 
 
