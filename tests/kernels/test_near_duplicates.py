@@ -4,7 +4,7 @@ import csv
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cache
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -219,6 +219,29 @@ def test_the_order_of_the_texts_changes_names_only(max_bucket: int) -> None:
     assert (pairs.capped_buckets > 0) == (max_bucket == 3)
 
 
+def in_batches(texts: Sequence[str], cuts: Sequence[int], search: Search) -> Pairs:
+    """Search batch after batch, each against all that came before it."""
+    bounds = [0, *cuts, len(texts)]
+    parts = [find_pairs(texts_of(texts[:end]), search, start) for start, end in pairwise(bounds)]
+    left, right, given = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("left", "right", "similarity")
+    )
+    return Pairs(len(texts), left, right, given, 0, 0)
+
+
+def test_any_split_into_batches_gives_the_same_pairs_and_clusters() -> None:
+    texts, search = made_up(400, seed=13), Search(0.7)
+    whole = find_pairs(texts_of(texts), search)
+    generator = np.random.default_rng(6)
+    for number in (1, 1, 2, 3, 5, 10, 50):
+        cuts = np.sort(generator.integers(0, len(texts) + 1, number)).tolist()
+        split = in_batches(texts, cuts, search)
+        assert split.left.tolist() == whole.left.tolist()
+        assert split.right.tolist() == whole.right.tolist()
+        assert split.similarity.tolist() == whole.similarity.tolist()
+    assert len(whole.left) > 50
+
+
 @cache
 def corpus(name: str) -> tuple[tuple[str, ...], dict[Couple, float]]:
     """Texts of a corpus, and the couples of similarity .5 and more (to four digits)."""
@@ -251,14 +274,15 @@ def test_pairs_equal_the_brute_force_truth(name: str, threshold: float) -> None:
 
 @needs_corpora
 @pytest.mark.parametrize("name", CORPORA)
-def test_twenty_orders_of_a_corpus_give_one_partition(name: str) -> None:
+def test_twenty_orders_and_splits_of_a_corpus_give_one_partition(name: str) -> None:
     texts, _ = corpus(name)
     generator = np.random.default_rng(4)
     seen = set()
     for _ in range(20):
         order = generator.permutation(len(texts)).tolist()
-        clusters, _ = cluster_texts(texts_of([texts[place] for place in order]), Search(0.7))
-        seen.add(frozenset(partition(clusters.cluster.tolist(), order)))
+        cuts = np.sort(generator.integers(0, len(texts), 2)).tolist()
+        pairs = in_batches([texts[place] for place in order], cuts, Search(0.7))
+        seen.add(frozenset(partition(cluster_pairs(pairs, 0.7).cluster.tolist(), order)))
     assert len(seen) == 1
 
 

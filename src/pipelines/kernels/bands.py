@@ -111,7 +111,7 @@ class Candidates:
 
 
 def find_candidates(
-    signatures: Signatures, keys: Keys, threshold: float, ranks: Indices, max_bucket: int
+    signatures: Signatures, keys: Keys, threshold: float, ranks: Indices, max_bucket: int, known: int = 0
 ) -> Candidates:
     """Pair texts that share a band and whose estimated similarity is not far below the threshold.
 
@@ -124,6 +124,7 @@ def find_candidates(
         threshold: similarity that is looked for.
         ranks: an order of the texts that does not depend on how they arrived, shape (n,).
         max_bucket: texts of a bucket that are paired with all others.
+        known: pairs among the first so many texts are left out.
     """
     length = signatures.shape[1]
     expected, error = length * threshold, math.sqrt(length * threshold * (1.0 - threshold))
@@ -131,7 +132,7 @@ def find_candidates(
     in_capped = np.zeros(len(keys), dtype=np.bool_)
     # A copy by bands to group by, which reads one after the other, and one by texts that is written to.
     by_band = np.ascontiguousarray(keys.T)
-    pairs, capped = pair_texts(signatures, by_band, keys.copy(), ranks, least_equal, max_bucket, in_capped)
+    pairs, capped = pair_texts(signatures, by_band, keys.copy(), ranks, least_equal, max_bucket, known, in_capped)
     # With a capped bucket a pair may be found twice.
     right, left = np.divmod(np.unique(pairs), max(1, len(keys)))
     return Candidates(left, right, int(capped), in_capped)
@@ -185,7 +186,7 @@ def worth_comparing(signatures: Signatures, keys: Keys, one: int, other: int, ba
 @compiled
 def pair_texts(
     signatures: Signatures, by_band: Keys, keys: Keys, ranks: Indices, least_equal: int, max_bucket: int,
-    in_capped: Flags,
+    known: int, in_capped: Flags,
 ) -> tuple[Indices, int]:  # fmt: skip
     """Go through the buckets of every band.
 
@@ -203,11 +204,11 @@ def pair_texts(
                 texts = texts[np.argsort(ranks[texts])]
             for first in range(min(len(texts), max_bucket)):
                 for second in range(first + 1, len(texts)):
-                    one, other = texts[first], texts[second]
-                    if worth_comparing(signatures, keys, one, other, band, least_equal):
+                    one, other = min(texts[first], texts[second]), max(texts[first], texts[second])
+                    if other >= known and worth_comparing(signatures, keys, one, other, band, least_equal):
                         if found == len(pairs):
                             pairs = np.concatenate((pairs, np.empty_like(pairs)))
-                        pairs[found] = max(one, other) * len(keys) + min(one, other)
+                        pairs[found] = other * len(keys) + one
                         found += 1
             # Who was not paired with all others must not count as compared in later bands.
             for place in range(max_bucket, len(texts)):

@@ -86,13 +86,16 @@ def cluster_texts(texts: Texts, search: Search) -> tuple[Clusters, Pairs]:
     return cluster_pairs(pairs, search.threshold), pairs
 
 
-def find_pairs(texts: Texts, search: Search) -> Pairs:
-    """Find the pairs at or above the threshold."""
+def find_pairs(texts: Texts, search: Search, known: int = 0) -> Pairs:
+    """Find the pairs at or above the threshold, but those among the first `known` texts, searched before, alone.
+
+    So texts can come in batches: the pairs of all batches together are those of one search over all texts.
+    """
     first = first_equal(texts)
     places = np.arange(len(texts))
-    distinct, copies = np.flatnonzero(first == places), np.flatnonzero(first != places)
+    distinct, copies = np.flatnonzero(first == places), np.flatnonzero((first != places) & (places >= known))
     bearers = texts.take(distinct)
-    candidates = propose(bearers, search)
+    candidates = propose(bearers, search, int(np.searchsorted(distinct, known)))
     similarity = verify(bearers, candidates, search)
     linked = similarity >= search.threshold
     left = np.concatenate([distinct[candidates.left[linked]], first[copies]])
@@ -103,13 +106,14 @@ def find_pairs(texts: Texts, search: Search) -> Pairs:
     return Pairs(len(texts), left[order], right[order], every[order], *capped)
 
 
-def propose(texts: Texts, search: Search) -> Candidates:
+def propose(texts: Texts, search: Search, known: int) -> Candidates:
     """Find the pairs that are worth an exact comparison."""
     bands, rows = choose_bands(search.threshold, search.max_miss)
     signed = signatures(texts, search.shingle_chars, bands * rows, search.seed)
     ranks = np.empty(len(texts), dtype=np.int64)
     ranks[np.argsort(fingerprints(texts))] = np.arange(len(texts))
-    return find_candidates(signed, band_keys(signed, bands, rows), search.threshold, ranks, search.max_bucket)
+    keys = band_keys(signed, bands, rows)
+    return find_candidates(signed, keys, search.threshold, ranks, search.max_bucket, known)
 
 
 def verify(texts: Texts, candidates: Candidates, search: Search) -> Floats:
