@@ -8,7 +8,7 @@ TICKETS ?= 2000
 WORKSPACE ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format type doctor lock clean
+.PHONY: help setup demo test test-slow lint format type doctor lock clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ demo: setup  ## tickets in, labelled gold out: the whole flow on real embedded p
 
 test: setup lint type  ## lint, types and the whole test suite
 	@$(BIN)/python -m pytest
+
+test-slow: setup  ## the sweeps that are too long for every run
+	@$(BIN)/python -m pytest -m slow
 
 lint: $(STAMP)  ## ruff: style and format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

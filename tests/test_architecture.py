@@ -13,7 +13,18 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 MAX_FUNCTION_LINES = 40
 MAX_MODULE_LINES = 250
 
-PURE = {"contracts", "declaration", "vocabulary", "settings", "errors", "intents", "kernels", "transforms"}
+PURE = {
+    "contracts",
+    "declaration",
+    "vocabulary",
+    "keys",
+    "settings",
+    "redaction_policy",
+    "errors",
+    "intents",
+    "kernels",
+    "transforms",
+}
 TRANSFORM_PACKAGES = {"pyspark", "pandas", "numpy", "pyarrow", "pipelines"}
 KERNEL_PACKAGES = {"numpy", "numba", "scipy", "torch", "pipelines"}
 ACTIONS = {

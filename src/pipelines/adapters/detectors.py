@@ -19,14 +19,13 @@ from pipelines.adapters.names import NameFinder
 from pipelines.adapters.recognizers import (
     RULES_VERSION,
     build_registry,
-    is_product_word,
     possible_entities,
 )
 from pipelines.adapters.restraint import silence_loggers, without_packages
 from pipelines.declaration import MapBatches
-from pipelines.errors import MissingDependencyError
-from pipelines.settings import RedactionSettings
-from pipelines.transforms.placeholders import RedactedText, Span, redact_until_clean, view
+from pipelines.errors import MissingDependencyError, SettingsError
+from pipelines.redaction_policy import RedactionSettings
+from pipelines.transforms.placeholders import RedactedText, Span, redact_until_clean, renderer, view
 from pipelines.vocabulary import Reason
 
 if TYPE_CHECKING:
@@ -50,11 +49,12 @@ class Engine:
     nlp_engine: "SpacyNlpEngine"
     names: NameFinder
     addresses: AddressFinder
+    allowed: frozenset[str]
     version: str
     lock: threading.Lock
 
 
-def build_redactor(settings: RedactionSettings) -> MapBatches:
+def build_redactor(settings: RedactionSettings, key: bytes | None = None) -> MapBatches:
     """Build what `transforms.redaction.redact` runs on the workers; the engine is loaded there, once a process.
 
     The function takes frames with `raw_subject`, `raw_text`, `withheld` and gives frames with `subject`, `text`,
@@ -62,17 +62,24 @@ def build_redactor(settings: RedactionSettings) -> MapBatches:
 
     Raises:
         MissingDependencyError: when Presidio or spaCy is not installed.
+        SettingsError: when pseudonyms are wanted and there is no key.
     """
     require_packages()
+    pseudonyms = [name for name, operator in settings.operators.items() if operator == "pseudonym"]
+    if pseudonyms and key is None:
+        raise SettingsError(
+            f"Setting redaction.entities: pseudonyms of {', '.join(pseudonyms)} need the key of a workspace. "
+            "Name one with --workspace, or choose operator: placeholder."
+        )
 
     def redact_frames(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for frame in frames:
-            yield redact_frame(frame, settings)
+            yield redact_frame(frame, settings, key)
 
     return redact_frames
 
 
-def redact_frame(frame: pd.DataFrame, settings: RedactionSettings) -> pd.DataFrame:
+def redact_frame(frame: pd.DataFrame, settings: RedactionSettings, key: bytes | None = None) -> pd.DataFrame:
     """Redact the subjects and texts of one frame; see `build_redactor`. Withheld rows pass with null text."""
     reasons = [reason if isinstance(reason, str) else None for reason in frame["withheld"]]
     wanted = [
@@ -80,7 +87,7 @@ def redact_frame(frame: pd.DataFrame, settings: RedactionSettings) -> pd.DataFra
         for row, reason in enumerate(reasons)
     ]
     raw = [value for fields in wanted for value in fields.values() if isinstance(value, str)]
-    redacted = iter(redact_texts(raw, settings))
+    redacted = iter(redact_texts(raw, settings, key))
     rows = []
     for reason, fields in zip(reasons, wanted, strict=True):
         parts = {field: next(redacted) for field, value in fields.items() if isinstance(value, str)}
@@ -107,7 +114,7 @@ def redact_text(text: str, settings: RedactionSettings) -> RedactedText:
     return redact_texts([text], settings)[0]
 
 
-def redact_texts(texts: Sequence[str], settings: RedactionSettings) -> list[RedactedText]:
+def redact_texts(texts: Sequence[str], settings: RedactionSettings, key: bytes | None = None) -> list[RedactedText]:
     """Normalise and redact texts in this process. A text whose analysis fails costs only itself: its text is None.
 
     Raises:
@@ -115,7 +122,8 @@ def redact_texts(texts: Sequence[str], settings: RedactionSettings) -> list[Reda
         SettingsError: when an entity has no detector.
     """
     engine = load_engine(settings)
-    return redact_until_clean(texts, lambda rest: detect(engine, rest), settings.entities)
+    render = renderer(settings.operators, key)
+    return redact_until_clean(texts, lambda rest: detect(engine, rest), settings.names, render)
 
 
 def redaction_version(settings: RedactionSettings) -> str:
@@ -157,14 +165,14 @@ def find_spans(engine: Engine, texts: list[str]) -> list[list[Span]]:
 def analyse(engine: Engine, text: str, words: "NlpArtifacts") -> list[Span]:
     """Ask the recognizers that can find something in the text at all."""
     settings = engine.settings
-    entities = possible_entities(text, settings.entities)
+    entities = possible_entities(text, settings.names)
     if not entities:  # Presidio takes an empty list for "all of them"
         return []
     results = engine.analyzer.analyze(
         text,
         language=settings.language,
         entities=entities,
-        score_threshold=settings.min_score,
+        score_threshold=min(map(settings.threshold, entities)),
         nlp_artifacts=words,
     )
     spans = [
@@ -181,13 +189,15 @@ def persons(spans: Iterable[Span]) -> list[tuple[int, int]]:
 
 
 def is_personal(engine: Engine, text: str, found: "RecognizerResult") -> bool:
-    """Refuse words of the trade, persons made of dictionary words alone, and countries where nobody is said to be."""
-    value = text[found.start : found.end]
+    """Refuse the unsure, words of the trade, persons of dictionary words, and countries where nobody is said to be."""
+    value, settings = text[found.start : found.end], engine.settings
+    if found.score < settings.threshold(found.entity_type) or value.casefold() in engine.allowed:
+        return False
     if found.entity_type == "PERSON":
-        return not is_product_word(value) and engine.names.is_plausible(value)
+        return engine.names.is_plausible(value)
     if found.entity_type == "LOCATION" and engine.addresses.is_region(value):
         return engine.addresses.is_telling_region(text, found.start, found.end)
-    return not is_product_word(value)
+    return True
 
 
 @lru_cache(maxsize=2)
@@ -213,13 +223,14 @@ def load_engine(settings: RedactionSettings) -> Engine:
     )
     parts = (settings.fingerprint(), f"{settings.spacy_model}@{model_version}", f"rules@{RULES_VERSION}")
     return Engine(
-        settings,
-        analyzer,
-        nlp_engine,
-        NameFinder(gazetteer),
-        AddressFinder(gazetteer),
-        "/".join(parts),
-        threading.Lock(),
+        settings=settings,
+        analyzer=analyzer,
+        nlp_engine=nlp_engine,
+        names=NameFinder(gazetteer),
+        addresses=AddressFinder(gazetteer),
+        allowed=frozenset(map(str.casefold, settings.allow)),
+        version="/".join(parts),
+        lock=threading.Lock(),
     )
 
 

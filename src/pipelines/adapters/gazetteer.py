@@ -7,6 +7,7 @@ the spaCy model. A name that is no ordinary word is telling by itself; "Mark" or
 import importlib
 import pkgutil
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
@@ -99,11 +100,17 @@ class Gazetteer:
 
     def is_ordinary(self, word: str) -> bool:
         """Say whether a lower-cased word, or what it is inflected from, is in the dictionary."""
-        return any(word.endswith(ending) and word.removesuffix(ending) in self.ordinary for ending in INFLECTIONS)
+        plain = word if word.isascii() else without_marks(word)
+        return any(plain.endswith(ending) and plain.removesuffix(ending) in self.ordinary for ending in INFLECTIONS)
 
     def is_name(self, word: str) -> bool:
         """Say whether a lower-cased word is a name, whatever else it may be."""
         return word in self.names and word not in CALENDAR
+
+
+def without_marks(word: str) -> str:
+    """Take accents off: dictionaries know "cafe" and "resume"."""
+    return "".join(letter for letter in unicodedata.normalize("NFD", word) if not unicodedata.combining(letter))
 
 
 @lru_cache(maxsize=1)

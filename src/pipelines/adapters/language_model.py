@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.adapters.gazetteer import Gazetteer, build_gazetteer
 from pipelines.errors import MissingDependencyError
-from pipelines.settings import RedactionSettings
+from pipelines.redaction_policy import RedactionSettings
 
 if TYPE_CHECKING:
     from presidio_analyzer.nlp_engine import SpacyNlpEngine

