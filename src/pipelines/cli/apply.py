@@ -17,7 +17,7 @@ from pipelines.cli.opening import open_scratch_spark, settings_or_defaults
 from pipelines.cli.options import IdColumn, JsonOption, TextColumn, WorkspaceOption
 from pipelines.cli.redaction_page import render_page
 from pipelines.cli.screens import counting, out, say, show_json, show_table
-from pipelines.errors import MissingDependencyError
+from pipelines.errors import MissingDependencyError, SettingsError
 from pipelines.jobs.application import RedactionReport, redact_texts, report_redaction
 from pipelines.jobs.clustering import ClusterReport, cluster_frame
 from pipelines.kernels.span_scores import Score
@@ -107,7 +107,7 @@ def redact_examples(texts: list[str], settings: Settings) -> list[str | None]:
     nothing = [None] * len(texts)
     try:
         redactor = build_redactor(settings.redaction)
-    except MissingDependencyError as error:
+    except (MissingDependencyError, SettingsError) as error:
         say(f"No examples: {error}")
         return [*nothing]
     cut = [text[: 4 * EXAMPLE_CHARS] for text in texts]
