@@ -90,6 +90,15 @@ def test_a_giant_bucket_is_capped_by_rank_and_reported() -> None:
     assert (capped, inside) == (1, [True] * 5)
 
 
+def test_the_rank_and_not_the_order_of_arrival_says_whom_all_others_meet() -> None:
+    rows = np.zeros((5, 8), dtype=np.int32)
+    rows[:, 2:] = np.arange(5)[:, None] + np.arange(1, 7)[None, :] * 10
+    ranks = np.array([3, 0, 4, 2, 1])
+    found = find_candidates(rows, band_keys(rows, 4, 2), 0.1, ranks, max_bucket=2)
+    listed = list(zip(found.left.tolist(), found.right.tolist(), strict=True))
+    assert listed == [(0, 1), (1, 2), (1, 3), (0, 4), (1, 4), (2, 4), (3, 4)]
+
+
 def test_texts_of_a_capped_bucket_still_meet_in_another_band() -> None:
     rows = np.zeros((5, 8), dtype=np.int32)
     rows[:, 2:] = np.arange(5)[:, None] + np.arange(1, 7)[None, :] * 10

@@ -203,6 +203,10 @@ def partition(cluster: Sequence[int], names: Sequence[int]) -> set[frozenset[int
     return {frozenset(group) for group in groups.values()}
 
 
+def linked_texts(pairs: Pairs, texts: Sequence[str]) -> set[frozenset[str]]:
+    return {frozenset((texts[i], texts[j])) for i, j in zip(pairs.left.tolist(), pairs.right.tolist(), strict=True)}
+
+
 @pytest.mark.parametrize("max_bucket", [1_000, 3])
 def test_the_order_of_the_texts_changes_names_only(max_bucket: int) -> None:
     texts = [*made_up(400, seed=11), *boilerplate(30)]
@@ -214,6 +218,7 @@ def test_the_order_of_the_texts_changes_names_only(max_bucket: int) -> None:
         order = generator.permutation(len(texts)).tolist()
         mixed, again = cluster_texts(texts_of([texts[place] for place in order]), search)
         assert partition(mixed.cluster.tolist(), order) == expected
+        assert linked_texts(again, [texts[place] for place in order]) == linked_texts(pairs, texts)
         assert (again.capped_buckets, again.capped_texts) == (pairs.capped_buckets, pairs.capped_texts)
         assert all(owner <= place for place, owner in enumerate(mixed.cluster))
     assert (pairs.capped_buckets > 0) == (max_bucket == 3)
