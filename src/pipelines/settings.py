@@ -84,11 +84,14 @@ class ClusterSettings:
     similarity_threshold: float = 0.8
     seed: int = 1
     """The same on all workers and for ever: signatures of different seeds cannot be compared."""
+    max_miss: float = 0.002
+    max_bucket: int = 256
 
     def __post_init__(self) -> None:
-        require(self.shingle_chars > 0, "clusters.shingle_chars", "must be at least 1")
-        require(self.bands > 0 and self.rows_per_band > 0, "clusters.bands", "bands and rows_per_band must be positive")
-        require(0 < self.similarity_threshold <= 1, "clusters.similarity_threshold", "must be above 0 and at most 1")
+        for key in ("shingle_chars", "bands", "rows_per_band", "max_bucket"):
+            require(getattr(self, key) > 0, f"clusters.{key}", "must be at least 1")
+        for key, most in (("max_miss", 0.5), ("similarity_threshold", 1)):
+            require(0 < getattr(self, key) <= most, f"clusters.{key}", f"must be above 0 and at most {most}")
 
 
 @dataclass(frozen=True)
@@ -121,11 +124,8 @@ class LabellingSettings:
             require(getattr(self, key) > 0, f"labelling.{key}", "must be above 0")
         for key, least in (("neighbours", 1), ("slm_candidates", 2), ("slm_examples", 0), ("slm_max_text_tokens", 1)):
             require(getattr(self, key) >= least, f"labelling.{key}", f"must be at least {least}")
-        require(
-            0 <= self.slm_from_confidence <= self.slm_below_confidence,
-            "labelling.slm_from_confidence",
-            "must be between 0 and labelling.slm_below_confidence",
-        )
+        between = 0 <= self.slm_from_confidence <= self.slm_below_confidence
+        require(between, "labelling.slm_from_confidence", "must be between 0 and labelling.slm_below_confidence")
         require(0 <= self.slm_audit_share <= 1, "labelling.slm_audit_share", "must be between 0 and 1")
 
 

@@ -3,9 +3,11 @@
 import json
 import time
 from collections.abc import Iterable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 import typer
 
 from pipelines.adapters.detectors import build_redactor
@@ -14,12 +16,17 @@ from pipelines.adapters.text_files import read_named_texts, read_true_spans
 from pipelines.cli.opening import open_scratch_spark, settings_or_defaults
 from pipelines.cli.options import IdColumn, JsonOption, TextColumn, WorkspaceOption
 from pipelines.cli.redaction_page import render_page
-from pipelines.cli.screens import counting, out, show_json, show_table
+from pipelines.cli.screens import counting, out, say, show_json, show_table
+from pipelines.errors import MissingDependencyError, SettingsError
 from pipelines.jobs.application import RedactionReport, redact_texts, report_redaction
+from pipelines.jobs.clustering import ClusterReport, cluster_frame
 from pipelines.kernels.span_scores import Score
 from pipelines.kernels.statistics import clopper_pearson
+from pipelines.settings import Settings
 
 apply = typer.Typer(name="apply", help="Try redaction or clustering on a file of your own.", no_args_is_help=True)
+
+EXAMPLE_CHARS = 160
 
 FileArgument = Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet.")]
 OutFile = Annotated[Path, typer.Option("--out", help="JSONL to write, one line a text, in the file's order.")]
@@ -57,6 +64,76 @@ def redact(
         write_lines(page, [render_page(redacted, true_spans)])
     report = report_redaction(redacted, true_spans, seconds)
     show_json(report.as_dict()) if as_json else show_redaction(report, out_file, page)
+
+
+@apply.command()
+def cluster(
+    file: FileArgument,
+    out_file: OutFile,
+    text_column: TextColumn = None,
+    id_column: IdColumn = None,
+    threshold: Annotated[
+        float | None, typer.Option("--threshold", help="Jaccard similarity of near-duplicates, 0 to 1.")
+    ] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Cluster the near-duplicates of a file: `id, cluster_id, duplicate_of, similarity` a line.
+
+    The texts are compared as they are; to cluster redacted ones, as the stream does, name the output of `apply redact`.
+    """
+    settings = settings_or_defaults(workspace)
+    chosen = settings.clusters if threshold is None else replace(settings.clusters, similarity_threshold=threshold)
+    texts = read_named_texts(file, text_column, id_column)
+    began = time.monotonic()
+    frame = pd.DataFrame({"id": [one.id for one in texts], "text": [one.text for one in texts]})
+    clustered, report = cluster_frame(frame, chosen)
+    seconds = time.monotonic() - began
+    rows = clustered.to_dict(orient="records")
+    write_lines(out_file, (json.dumps(row, ensure_ascii=False) for row in rows))
+    examples = redact_examples([texts[one.row].text for one in report.biggest], settings)
+    if as_json:
+        biggest = [asdict(one) | {"example": text} for one, text in zip(report.biggest, examples, strict=True)]
+        show_json({**report.as_dict(), "biggest": biggest, "seconds": seconds})
+    else:
+        show_clusters(report, examples)
+        out.print(f"{report.texts:,} texts in {seconds:,.1f} s. Written: {out_file}", markup=False)
+
+
+def redact_examples(texts: list[str], settings: Settings) -> list[str | None]:
+    """Redact a few texts in this process, cut to one line; None where that is not possible."""
+    if not texts:
+        return []
+    nothing = [None] * len(texts)
+    try:
+        redactor = build_redactor(settings.redaction)
+    except (MissingDependencyError, SettingsError) as error:
+        say(f"No examples: {error}")
+        return [*nothing]
+    cut = [text[: 4 * EXAMPLE_CHARS] for text in texts]
+    frame = pd.DataFrame({"raw_subject": nothing, "raw_text": cut, "withheld": nothing}, dtype=object)
+    redacted = [text for part in redactor([frame]) for text in part["text"]]
+    return [" ".join(text.split())[:EXAMPLE_CHARS] if isinstance(text, str) else None for text in redacted]
+
+
+def show_clusters(report: ClusterReport, examples: list[str | None]) -> None:
+    """Print the sizes, the biggest clusters, and what other thresholds would do."""
+    out.print(
+        f"{report.texts:,} texts, {report.distinct:,} different; at {report.threshold:g} {report.clusters:,} clusters "
+        f"hold {report.texts - report.alone:,} of them, {report.alone:,} stand alone."
+    )
+    show_table("Clusters by size", ("texts", "clusters"), [(size, count) for size, count in report.sizes.items()])
+    named = zip(report.biggest, examples, strict=True)
+    rows = [(one.cluster_id, one.texts, one.distinct, "(no text)" if text == "" else text) for one, text in named]
+    show_table("Biggest clusters", ("cluster_id", "texts", "different", "earliest member, redacted"), rows)
+    effects = [(f"{one.threshold:g}", one.pairs, one.clusters, one.clustered, one.biggest) for one in report.effects]
+    headers = ("threshold", "pairs", "clusters", "texts in clusters", "biggest")
+    show_table("What another threshold would do", headers, effects)
+    if report.capped_buckets:
+        out.print(
+            f"Capped: {report.capped_texts:,} different texts stood in {report.capped_buckets:,} buckets too big to "
+            "compare each with each other; among them links may be missing (clusters.max_bucket raises the limit)."
+        )
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:

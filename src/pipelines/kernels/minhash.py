@@ -1,132 +1,198 @@
-"""MinHash signatures and LSH bands of texts, and the links between near-duplicates.
+"""MinHash signatures of texts over character n-grams, and the shingle sets themselves for the exact similarity.
 
 Broder, "On the resemblance and containment of documents" (1997): the share of equal positions in two signatures
-estimates the Jaccard similarity of the two shingle sets. Hashing is multiply-shift (Dietzfelbinger, 1996). All
-constants derive from SHA-256 of the seed, so signatures are the same on every machine and for ever.
+estimates the Jaccard similarity of the two shingle sets. A shingle is hashed once, to 64 bits (Karp and Rabin's rolling
+hash, 1987, through a finaliser): the upper half chooses one of k bins, each bin keeps the least lower half (Li, Owen,
+Zhang, "One permutation hashing", 2012), and an empty bin takes over the value of the first filled one in a random order
+of its own (Shrivastava, "Optimal densification for fast and accurate minwise hashing", 2017). So a text costs its
+shingles once, not k times. All constants but the finaliser's derive from SHA-256 (long tables: SHAKE-256) of the seed,
+so signatures are the same on every machine and for ever.
 """
 
 import hashlib
-import re
-import unicodedata
-from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
-Signatures = npt.NDArray[np.int32]
-Keys = npt.NDArray[np.int64]
-Words = npt.NDArray[np.uint64]
+from pipelines.kernels.compiling import compiled
+from pipelines.kernels.texts import Bytes, Flags, Indices, Texts, Words
 
-WHITE_SPACE = re.compile(r"\s+")
+Signatures = npt.NDArray[np.int32]
+Codes = npt.NDArray[np.uint32]
+Places = npt.NDArray[np.int32]
+
 PADDING = 0x110000
 """One past the last code point: fills texts shorter than a shingle and cannot come from a text."""
-CHUNK_SHINGLES = 1 << 16
-"""Shingles hashed at once: half a megabyte, which stays in the processor's cache."""
-BASE = np.uint64(0x9E3779B97F4A7C15)
+EMPTY = 0xFFFFFFFF
+"""What a bin holds before its first shingle; values have 31 bits, so that none can be mistaken for it."""
 
 
-def normalise(text: str) -> str:
-    """Fold what does not make a text another text: compatibility forms, case, white space."""
-    return WHITE_SPACE.sub(" ", unicodedata.normalize("NFKC", text).lower()).strip()
+@dataclass(frozen=True)
+class ShingleHash:
+    """The hash of shingles that a seed names.
+
+    Attributes:
+        chars: code points a shingle.
+        base: what the rolling hash multiplies by.
+        power: base to the power of chars: takes out the code point that leaves the window.
+        key: mixed in before the finaliser.
+    """
+
+    chars: int
+    base: np.uint64
+    power: np.uint64
+    key: np.uint64
 
 
-def signatures(texts: Sequence[str], shingle_chars: int, permutations: int, seed: int) -> Signatures:
+def shingle_hash(chars: int, seed: int) -> ShingleHash:
+    """Derive the hash of shingles of `chars` code points."""
+    base, key = np.frombuffer(hashlib.sha256(f"minhash/{seed}/shingle".encode()).digest()[:16], dtype="<u8")
+    odd = int(base) | 1
+    return ShingleHash(chars, np.uint64(odd), np.uint64(pow(odd, chars, 1 << 64)), np.uint64(key))
+
+
+@cache
+def detours(bins: int, seed: int) -> tuple[Places, Places]:
+    """Derive for each bin the order in which it asks the others when it is empty.
+
+    Returns:
+        Arrays [bins, bins]: which bin is asked as the n-th, and as which a bin is asked.
+    """
+    digest = hashlib.shake_256(f"minhash/{seed}/detours/{bins}".encode()).digest(8 * bins * bins)
+    order = np.argsort(np.frombuffer(digest, dtype="<u8").reshape(bins, bins), axis=1, kind="stable")
+    return order.astype(np.int32), np.argsort(order, axis=1).astype(np.int32)
+
+
+def signatures(texts: Texts, shingle_chars: int, permutations: int, seed: int) -> Signatures:
     """Compute a signature a text, over its character n-grams.
 
     Args:
-        texts: n texts; one shorter than `shingle_chars`, even an empty one, is its own single shingle.
-        shingle_chars: characters a shingle.
+        texts: n normalised texts; one shorter than `shingle_chars`, even an empty one, is its own single shingle.
+        shingle_chars: code points a shingle.
         permutations: signature length.
         seed: names the family of hash functions.
 
     Returns:
         Array [n, permutations].
     """
-    multipliers, offsets = hash_family(permutations, seed)
-    result = np.empty((len(texts), permutations), dtype=np.int32)
-    for first, shingles, starts in chunk_shingles(texts, shingle_chars):
-        rows = result[first : first + len(starts)].view(np.uint32)
-        for index in range(permutations):
-            values = (shingles * multipliers[index] + offsets[index]) >> np.uint64(32)
-            rows[:, index] = np.minimum.reduceat(values, starts)
-    return result
+    family, (order, turns) = shingle_hash(shingle_chars, seed), detours(permutations, seed)
+    result = np.empty((len(texts), permutations), dtype=np.uint32)
+    sign_texts(
+        texts.data, texts.starts, texts.ends, texts.plain, shingle_chars, family.base, family.power, family.key,
+        order, turns, longest(texts) + shingle_chars, result,
+    )  # fmt: skip
+    return result.view(np.int32)
 
 
-def chunk_shingles(texts: Sequence[str], shingle_chars: int) -> Iterator[tuple[int, Words, npt.NDArray[np.int64]]]:
-    """Hash shingles to 32 bits, a few texts at a time: index of the first text, hashes, start of each text in them."""
-    first, size = 0, 0
-    codes: list[npt.NDArray[np.uint32]] = []
-    for index, text in enumerate(texts):
-        codes.append(code_points(text, shingle_chars))
-        size += len(codes[-1])
-        if size >= CHUNK_SHINGLES:
-            yield first, *hash_shingles(codes, shingle_chars)
-            first, size, codes = index + 1, 0, []
-    if codes:
-        yield first, *hash_shingles(codes, shingle_chars)
+def longest(texts: Texts) -> int:
+    """Give the bytes of the longest text."""
+    return int((texts.ends - texts.starts).max(initial=0))
 
 
-def code_points(text: str, shingle_chars: int) -> npt.NDArray[np.uint32]:
-    """Give the code points of the normalised text, at least one shingle of them."""
-    codes = np.frombuffer(normalise(text).encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.uint32)
-    missing = max(0, shingle_chars - len(codes))
-    return np.pad(codes, (0, missing), constant_values=PADDING) if missing else codes
-
-
-def hash_shingles(codes: Sequence[npt.NDArray[np.uint32]], shingle_chars: int) -> tuple[Words, npt.NDArray[np.int64]]:
-    """Hash every window of `shingle_chars` code points that does not cross from one text into the next."""
-    joined = np.concatenate(codes).astype(np.uint64)
-    windows = len(joined) - shingle_chars + 1
-    hashes = np.zeros(windows, dtype=np.uint64)
-    for place in range(shingle_chars):
-        hashes = hashes * BASE + joined[place : place + windows]
-    counts = np.array([len(code) - shingle_chars + 1 for code in codes], dtype=np.int64)
-    lengths = counts + shingle_chars - 1
-    begins = np.cumsum(lengths) - lengths
-    starts = np.cumsum(counts) - counts
-    inside = np.repeat(begins - starts, counts) + np.arange(counts.sum())
-    return mix(hashes[inside]) >> np.uint64(32), starts
-
-
-def mix(values: Words) -> Words:
+@compiled
+def mix(value: np.uint64) -> np.uint64:
     """Spread 64-bit values evenly (the finaliser of splitmix64)."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return value ^ (value >> np.uint64(31))
 
 
-def hash_family(permutations: int, seed: int) -> tuple[Words, Words]:
-    """Derive multipliers (odd) and offsets of the hash functions."""
-    digests = [hashlib.sha256(f"minhash/{seed}/{index}".encode()).digest() for index in range(permutations)]
-    numbers = np.array([np.frombuffer(digest[:16], dtype="<u8") for digest in digests], dtype=np.uint64)
-    numbers = numbers.reshape(permutations, 2)
-    return numbers[:, 0] | np.uint64(1), numbers[:, 1]
+@compiled
+def read_codes(data: Bytes, start: int, end: int, chars: int, codes: Codes) -> int:
+    """Read the code points of a text, at least `chars` of them: a shorter text is padded. Returns how many."""
+    count = 0
+    for place in range(start, end):
+        byte = np.uint32(data[place])
+        if byte < 0x80:
+            codes[count] = byte
+            count += 1
+        elif byte >= 0xC0:
+            # A leading byte: its upper bits say how many follow, the rest are the code point's highest.
+            codes[count] = byte & (0x1F if byte < 0xE0 else 0x0F if byte < 0xF0 else 0x07)
+            count += 1
+        else:
+            codes[count - 1] = (codes[count - 1] << np.uint32(6)) | (byte & np.uint32(0x3F))
+    while count < chars:
+        codes[count] = PADDING
+        count += 1
+    return count
 
 
-def band_keys(signatures: Signatures, bands: int, rows: int) -> Keys:
-    """Hash each band of `rows` signature positions to one key; the band's number is part of it.
+@compiled
+def roll(codes: Codes | Bytes, chars: int, base: np.uint64, power: np.uint64, key: np.uint64, out: Words) -> int:
+    """Hash every window of `chars` code points. Returns how many there are."""
+    value = np.uint64(0)
+    for place in range(chars):
+        value = value * base + np.uint64(codes[place])
+    out[0] = mix(value ^ key)
+    for place in range(len(codes) - chars):
+        # Only one multiplication waits for the one before: what leaves is subtracted from what enters.
+        value = value * base + (np.uint64(codes[place + chars]) - np.uint64(codes[place]) * power)
+        out[place + 1] = mix(value ^ key)
+    return len(codes) - chars + 1
 
-    Two texts of similarity s share a key with probability 1 - (1 - s^rows)^bands (Leskovec, Rajaraman, Ullman,
-    "Mining of Massive Datasets", 3.4).
 
-    Args:
-        signatures: array [n, bands * rows].
-        bands: keys a signature.
-        rows: signature positions a band.
+@compiled
+def hash_shingles(
+    data: Bytes, start: int, end: int, plain: bool, chars: int, base: np.uint64, power: np.uint64, key: np.uint64,
+    codes: Codes, out: Words,
+) -> int:  # fmt: skip
+    """Hash the shingles of one text; where every byte is a code point, from the bytes. Returns how many there are."""
+    if plain and end - start >= chars:
+        return roll(data[start:end], chars, base, power, key, out)
+    read = read_codes(data, start, end, chars, codes)
+    return roll(codes[:read], chars, base, power, key, out)
 
-    Returns:
-        Array [n, bands].
 
-    Raises:
-        ValueError: when the signatures are not `bands * rows` long.
+@compiled
+def fill_bins(hashes: Words, count: int, bins: Codes) -> None:
+    """Keep the least value of each bin."""
+    bins[:] = EMPTY
+    for place in range(count):
+        home = ((hashes[place] >> np.uint64(32)) * np.uint64(len(bins))) >> np.uint64(32)
+        bins[home] = min(bins[home], np.uint32((hashes[place] & np.uint64(0xFFFFFFFF)) >> np.uint64(1)))
+
+
+@compiled
+def fill_empty(bins: Codes, order: Places, turns: Places, filled: Places, out: Codes) -> None:
+    """Give each empty bin the value of the filled one that it asks first.
+
+    With few filled bins the one with the earliest turn is looked for among them, with many the empty bin asks around:
+    both find the same one, in at most about the square root of the number of bins.
     """
-    if signatures.ndim != 2 or signatures.shape[1] != bands * rows:
-        raise ValueError(f"Signatures of shape {signatures.shape} cannot be cut into {bands} bands of {rows} rows.")
-    parts = signatures.astype(np.uint32).astype(np.uint64).reshape(-1, bands, rows)
-    keys = np.broadcast_to(mix(np.arange(1, bands + 1, dtype=np.uint64)), parts.shape[:2])
-    for row in range(rows):
-        keys = mix((keys ^ parts[:, :, row]) * BASE)
-    return keys.astype(np.int64)
+    count = 0
+    for place in range(len(bins)):
+        if bins[place] != EMPTY:
+            filled[count] = place
+            count += 1
+    for place in range(len(bins)):
+        giver = np.int32(place)
+        if bins[place] == EMPTY and count * count <= len(bins):
+            giver = filled[0]
+            for other in filled[1:count]:
+                giver = other if turns[place, other] < turns[place, giver] else giver
+        elif bins[place] == EMPTY:
+            turn = 0
+            while bins[order[place, turn]] == EMPTY:
+                turn += 1
+            giver = order[place, turn]
+        out[place] = bins[giver]
+
+
+@compiled
+def sign_texts(
+    data: Bytes, starts: Indices, ends: Indices, plain: Flags, chars: int, base: np.uint64, power: np.uint64,
+    key: np.uint64, order: Places, turns: Places, room: int, out: Codes,
+) -> None:  # fmt: skip
+    """Compute all signatures, with one set of scratch arrays."""
+    codes, hashes = np.empty(room, dtype=np.uint32), np.empty(room, dtype=np.uint64)
+    bins, filled = np.empty(len(order), dtype=np.uint32), np.empty(len(order), dtype=np.int32)
+    for text in range(len(starts)):
+        count = hash_shingles(data, starts[text], ends[text], plain[text], chars, base, power, key, codes, hashes)
+        fill_bins(hashes, count, bins)
+        fill_empty(bins, order, turns, filled, out[text])
 
 
 def estimate_similarity(a: Signatures, b: Signatures) -> npt.NDArray[np.float64]:
@@ -134,31 +200,50 @@ def estimate_similarity(a: Signatures, b: Signatures) -> npt.NDArray[np.float64]
     return np.asarray(np.mean(a == b, axis=-1), dtype=np.float64)
 
 
-def link_earliest(signatures: Signatures, keys: Keys, threshold: float) -> npt.NDArray[np.int64]:
-    """Link each text to the earliest one before it that shares a band and is similar enough.
+@dataclass(frozen=True)
+class ShingleSets:
+    """The distinct shingles of texts as 64-bit hashes, never 0: those of text i from bounds[i] to bounds[i + 1].
 
-    Args:
-        signatures: array [n, permutations], in the order of arrival.
-        keys: band keys [n, bands] of the same texts.
-        threshold: least estimated similarity of a link.
-
-    Returns:
-        Array [n]: index of the linked text, -1 where there is none.
+    Two shingles of one text share a hash with a probability of about 2^-64, so what is computed from the sets is exact.
     """
-    links = np.full(len(signatures), -1, dtype=np.int64)
-    seen: dict[bytes, int] = {}
-    members: dict[int, list[int]] = {}
-    for index, signature in enumerate(signatures):
-        # An equal signature has the same candidates, and its first bearer is one of them: without this, n copies of
-        # one text would cost n * n comparisons.
-        twin = seen.setdefault(signature.tobytes(), index)
-        if twin != index:
-            links[index] = links[twin] if links[twin] >= 0 else twin
-            continue
-        buckets = [members.setdefault(int(key), []) for key in keys[index]]
-        candidates = np.array(sorted(set().union(*buckets)), dtype=np.int64)
-        near = candidates[estimate_similarity(signatures[candidates], signature) >= threshold]
-        links[index] = near[0] if len(near) else -1
-        for bucket in buckets:
-            bucket.append(index)
-    return links
+
+    values: Words
+    bounds: Indices
+
+
+def shingle_sets(texts: Texts, shingle_chars: int, seed: int) -> ShingleSets:
+    """Collect the distinct shingles of each text, in the order in which they stand; arguments as for `signatures`."""
+    family = shingle_hash(shingle_chars, seed)
+    most = np.maximum(texts.ends - texts.starts - shingle_chars + 1, 1)
+    values, bounds = np.empty(int(most.sum()), dtype=np.uint64), np.zeros(len(texts) + 1, dtype=np.int64)
+    collect_sets(
+        texts.data, texts.starts, texts.ends, texts.plain, shingle_chars, family.base, family.power, family.key,
+        longest(texts) + shingle_chars, values, bounds,
+    )  # fmt: skip
+    return ShingleSets(values[: bounds[-1]], bounds)
+
+
+@compiled
+def collect_sets(
+    data: Bytes, starts: Indices, ends: Indices, plain: Flags, chars: int, base: np.uint64, power: np.uint64,
+    key: np.uint64, room: int, values: Words, bounds: Indices,
+) -> None:  # fmt: skip
+    """Hash the shingles of every text and keep each once; a table with open addressing tells which are new."""
+    codes, hashes = np.empty(room, dtype=np.uint32), np.empty(room, dtype=np.uint64)
+    table = np.empty(16 + 8 * room, dtype=np.uint64)
+    filled = 0
+    for text in range(len(starts)):
+        count = hash_shingles(data, starts[text], ends[text], plain[text], chars, base, power, key, codes, hashes)
+        size = 16
+        while size < 4 * count:
+            size *= 2
+        table[:size] = 0
+        for place in range(count):
+            value = max(hashes[place], np.uint64(1))
+            slot = value & np.uint64(size - 1)
+            while table[slot] != 0 and table[slot] != value:
+                slot = (slot + np.uint64(1)) & np.uint64(size - 1)
+            values[filled] = value
+            filled += int(table[slot] == 0)
+            table[slot] = value
+        bounds[text + 1] = filled

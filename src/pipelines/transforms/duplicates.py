@@ -14,7 +14,10 @@ from pyspark.sql.pandas.functions import pandas_udf
 
 from pipelines.contracts import TICKETS_SILVER
 from pipelines.declaration import uncommented
-from pipelines.kernels.minhash import Signatures, band_keys, link_earliest, signatures
+from pipelines.kernels.bands import band_keys
+from pipelines.kernels.clusters import link_earliest
+from pipelines.kernels.minhash import Signatures, signatures
+from pipelines.kernels.texts import encode, normalise_texts
 from pipelines.settings import ClusterSettings, IntakeSettings
 from pipelines.vocabulary import Reason
 
@@ -142,7 +145,8 @@ def sketch_texts(settings: ClusterSettings) -> Callable[[Column], Column]:
 
 def sign(texts: list[str], settings: ClusterSettings) -> Signatures:
     """Compute the signatures that the settings name."""
-    return signatures(texts, settings.shingle_chars, settings.bands * settings.rows_per_band, settings.seed)
+    normalised = normalise_texts(*encode(texts))
+    return signatures(normalised, settings.shingle_chars, settings.bands * settings.rows_per_band, settings.seed)
 
 
 def link_within_batch(settings: ClusterSettings) -> Callable[[Iterable[pd.DataFrame]], Iterable[pd.DataFrame]]:
