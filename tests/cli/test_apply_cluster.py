@@ -14,6 +14,7 @@ TICKETS = [
     ("d", "I want my  MONEY back"),
     ("e", ""),
     ("f", "emoji \U0001f621 and nothing else"),
+    ("g", "  "),
 ]
 
 
@@ -38,12 +39,13 @@ def test_rows_come_in_the_order_of_the_file_and_the_report_shows_no_personal_val
     code, rows = cluster(tickets, "--threshold", "0.7", "--json")
     report = json.loads(capsys.readouterr().out)
     assert code == 0
-    assert [row["id"] for row in rows] == ["a", "b", "c", "d", "e", "f"]
-    assert [row["cluster_id"] for row in rows] == ["a", "b", "a", "b", "e", "f"]
-    assert [row["duplicate_of"] for row in rows] == [None, None, "a", "b", None, None]
-    assert [row["similarity"] for row in rows][3:] == [1.0, None, None]
+    assert [row["id"] for row in rows] == ["a", "b", "c", "d", "e", "f", "g"]
+    assert [row["cluster_id"] for row in rows] == ["a", "b", "a", "b", "e", "f", "g"]
+    assert [row["duplicate_of"] for row in rows] == [None, None, "a", "b", None, None, None]
+    assert [row["similarity"] for row in rows][3:] == [1.0, None, None, None]
     assert 0.7 <= float(str(rows[2]["similarity"])) < 1
-    assert (report["threshold"], report["texts"], report["clusters"], report["alone"]) == (0.7, 6, 2, 2)
+    assert (report["threshold"], report["texts"], report["clusters"], report["alone"]) == (0.7, 5, 2, 1)
+    assert report["without_text"] == 2
     assert [one["cluster_id"] for one in report["biggest"]] == ["a", "b"]
     assert "card was stolen" in report["biggest"][0]["example"]
     assert "jane.roe" not in json.dumps(report)

@@ -28,6 +28,8 @@ apply = typer.Typer(name="apply", help="Try redaction or clustering on a file of
 
 EXAMPLE_CHARS = 160
 
+ALONE: dict[str, object] = {"id": "", "cluster_id": "", "duplicate_of": None, "similarity": None}
+
 FileArgument = Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet.")]
 OutFile = Annotated[Path, typer.Option("--out", help="JSONL to write, one line a text, in the file's order.")]
 
@@ -84,19 +86,25 @@ def cluster(
     """
     settings = settings_or_defaults(workspace)
     chosen = settings.clusters if threshold is None else replace(settings.clusters, similarity_threshold=threshold)
-    texts = read_named_texts(file, text_column, id_column)
+    rows = read_named_texts(file, text_column, id_column)
+    texts = [one for one in rows if one.text.strip()]
     began = time.monotonic()
     frame = pd.DataFrame({"id": [one.id for one in texts], "text": [one.text for one in texts]})
     clustered, report = cluster_frame(frame, chosen)
     seconds = time.monotonic() - began
-    rows = clustered.to_dict(orient="records")
-    write_lines(out_file, (json.dumps(row, ensure_ascii=False) for row in rows))
+    found = iter(clustered.to_dict(orient="records"))
+    # Rows without text resemble each other in nothing: each stands alone.
+    lines = (next(found) if one.text.strip() else ALONE | {"id": one.id, "cluster_id": one.id} for one in rows)
+    write_lines(out_file, (json.dumps(line, ensure_ascii=False) for line in lines))
     examples = redact_examples([texts[one.row].text for one in report.biggest], settings)
     if as_json:
         biggest = [asdict(one) | {"example": text} for one, text in zip(report.biggest, examples, strict=True)]
-        show_json({**report.as_dict(), "biggest": biggest, "seconds": seconds})
+        without = len(rows) - len(texts)
+        show_json({**report.as_dict(), "biggest": biggest, "without_text": without, "seconds": seconds})
     else:
         show_clusters(report, examples)
+        if len(rows) > len(texts):
+            out.print(f"{len(rows) - len(texts):,} rows without text stand alone.")
         out.print(f"{report.texts:,} texts in {seconds:,.1f} s. Written: {out_file}", markup=False)
 
 

@@ -4,7 +4,7 @@ import html
 from collections.abc import Iterable, Sequence
 
 from pipelines.jobs.application import Redacted
-from pipelines.kernels.span_scores import Mark
+from pipelines.kernels.span_scores import KEPT, Mark
 
 SAMPLE = 200
 PAGE = """<!doctype html>
@@ -44,9 +44,9 @@ def render_page(redacted: Sequence[Redacted], truth: Sequence[Iterable[Mark]] | 
 
 
 def missed_places(one: Redacted, marks: Iterable[Mark]) -> set[int]:
-    """Give the characters of true spans that no found span covers."""
+    """Give the characters of true spans that no found span covers; what policy keeps is not missed."""
     found = {place for span in one.spans for place in range(span.start, span.end)}
-    return {place for start, end, _ in marks for place in range(start, end)} - found
+    return {place for start, end, kind in marks if kind not in KEPT for place in range(start, end)} - found
 
 
 def render_text(one: Redacted, missed: set[int]) -> str:
