@@ -54,6 +54,8 @@ def test_addresses_are_found(text: str, addresses: list[str]) -> None:
         "a transfer from Spain is pending",
         "on 29 March 2017 it came",
         "order 4711 times 3",
+        "under 15 U.S. Code 1681 it is",
+        "my address is wrong even though it was right 12 times",
         "card 4111 exp 12/27",
         "jordan called, please call back",
     ],

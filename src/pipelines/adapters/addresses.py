@@ -51,7 +51,8 @@ STREETS = re.compile(
 UNITS = re.compile(rf"\b{UNIT}(?:[ ]{UNIT})*\b|\b(?:{MILITARY})\b", FLAGS)
 ZIP_IN_WORDS = re.compile(rf"\b(?:zip|postal|post)[ -]?(?:code)?(?:[ ]is|:)?[ ]({POSTCODE})\b", FLAGS)
 STATE_AND_ZIP = re.compile(r"\b(?-i:[A-Z]{1,3})[ ]\d{4,6}(?:-\d{4})?(?!\w)")
-NAMED = re.compile(r"\baddress(?:[ ]is|:)[ >?\n]{0,6}(?=[^\n]*\d)", FLAGS)
+NAMED = re.compile(r"\baddress(?:[ ]is|:)[ >?\n]{0,6}(?=(?-i:[\dA-Z])[^\n]*\d)", FLAGS)
+STATUTES = frozenset({"usc", "code", "codes", "section", "sections", "article", "cfr", "act", "statute"})
 FOLLOWS = r"(?:for|on|with|but|by|last|next|this|which|that|since|when|because|as)"
 LIVES = re.compile(
     r"\b(?:i['\u2019]?m|i am|we are|we['\u2019]re|is|liv(?:e|es|ed|ing)|mov(?:e|ed|ing)|grew up|based|located|born|"
@@ -208,7 +209,7 @@ class AddressFinder:
     def is_street(self, value: str) -> bool:
         """Refuse "50 dollars on 12": in a street at least one word is no ordinary one, or has its capital."""
         words = re.findall(r"[^\W\d_]{2,}", value)
-        if not CALENDAR.isdisjoint(word.lower() for word in words):
+        if not (CALENDAR | STATUTES).isdisjoint(word.lower() for word in words):
             return False
         return any(
             word[0].isupper() or (len(word) >= MAX_PARTICLE and not self.gazetteer.is_ordinary(word)) for word in words

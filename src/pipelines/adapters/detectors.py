@@ -16,7 +16,7 @@ import pandas as pd
 from pipelines.adapters.addresses import AddressFinder
 from pipelines.adapters.entities import EntityFinder
 from pipelines.adapters.language_model import INSTALL, load_language_model
-from pipelines.adapters.names import NameFinder
+from pipelines.adapters.names import NameFinder, is_masked
 from pipelines.adapters.recognizers import (
     RULES_VERSION,
     build_registry,
@@ -195,6 +195,8 @@ def is_personal(engine: Engine, text: str, found: "RecognizerResult") -> bool:
         return False
     if found.entity_type == "PERSON":
         return engine.names.is_plausible(value)
+    if found.entity_type == "LOCATION" and is_masked(value):
+        return False
     if found.entity_type == "LOCATION" and engine.addresses.is_region(value):
         return engine.addresses.is_telling_region(text, found.start, found.end)
     return True

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pipelines.adapters.gazetteer import MIN_NAME_CHARS, Gazetteer
 
 WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*\.?")
+MASKED = re.compile(r"x{2,}")
+"""What stands where somebody has already taken a value out."""
 PART = re.compile(r"[^\W\d_]{3,}")
 POSSESSIVE = re.compile(r"['\u2019]s?$")
 PARTICLES = frozenset(
@@ -88,6 +90,7 @@ class NameFinder:
         for whole in {text[start:end] for start, end in found if " " in text[start:end]}:
             yield from (match.span() for match in re.finditer(re.escape(whole), text, re.IGNORECASE))
         parts = {word[0].lower() for start, end in found for word in PART.finditer(text, start, end)}
+        parts = {part for part in parts if not MASKED.fullmatch(part)}
         telling = {part for part in parts if self.gazetteer.is_telling(part) or not self.gazetteer.is_ordinary(part)}
         for word in PART.finditer(text) if telling else ():
             outside = all(word.end() <= start or word.start() >= end for start, end in found)
@@ -105,7 +108,8 @@ class NameFinder:
     def is_plausible(self, value: str) -> bool:
         """Say whether what a model takes for a person can be one: dictionary words alone are none."""
         words = [word.lower() for word in re.findall(r"[^\W\d_]+", value)]
-        return any(self.gazetteer.is_name(word) or not self.gazetteer.is_ordinary(word) for word in words)
+        unmasked = [word for word in words if not MASKED.fullmatch(word)]
+        return any(self.gazetteer.is_name(word) or not self.gazetteer.is_ordinary(word) for word in unmasked)
 
     def classify(self, match: re.Match[str]) -> Word:
         """Look one word up."""
@@ -116,6 +120,8 @@ class NameFinder:
 
     def kind_of(self, key: str, capital: bool, dotted: bool) -> str:
         """Say what a word can be in a name."""
+        if MASKED.fullmatch(key):
+            return "-"
         parts = [part for part in key.split("-") if part]
         if len(key) == 1:
             return "I" if key not in ("a", "i") or dotted else "-"
@@ -213,3 +219,9 @@ def is_line(text: str, run: list[Word]) -> bool:
 def is_titled(text: str, run: list[Word]) -> bool:
     """Say whether every word of a run has a capital, in a text that is not all capitals."""
     return not text.isupper() and all(word.capital or word.kind == "P" for word in run)
+
+
+def is_masked(value: str) -> bool:
+    """Say whether somebody has already taken the value out, and left XXXX."""
+    words = re.findall(r"[^\W\d_]+", value.lower())
+    return bool(words) and all(map(MASKED.fullmatch, words))
