@@ -1,6 +1,9 @@
 import sqlite3
 import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -122,6 +125,42 @@ def test_an_mlflow_server_that_is_down_is_named() -> None:
 
     assert (check.ok, check.found) == (False, "http://127.0.0.1:1 does not answer (URLError)")
     assert "LAKEHOUSE_MODELS__TRACKING_URI=embedded" in check.fix
+
+
+class HealthOfAServer(BaseHTTPRequestHandler):
+    """Answers as an MLflow server does, fails, or points elsewhere, by the path that is asked for."""
+
+    def do_GET(self) -> None:
+        self.send_response({"/health": 200, "/moved/health": 302}.get(self.path, 500))
+        self.send_header("Location", "/health")
+        self.end_headers()
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Keep the test's output clean."""
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), HealthOfAServer) as serving:
+        thread = Thread(target=serving.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield f"http://127.0.0.1:{serving.server_port}"
+        serving.shutdown()
+        thread.join(timeout=5)
+
+
+@pytest.mark.parametrize(
+    ("path", "ok", "found"), [("", True, "answers 200"), ("/moved", True, "answers 200"), ("/ill", False, "HTTPError")]
+)
+def test_an_mlflow_server_is_asked_how_it_is(server: str, path: str, ok: bool, found: str) -> None:
+    check = health.check_mlflow(server + path)
+    assert check.ok is ok
+    assert found in check.found
+
+
+def test_no_address_makes_the_check_read_a_file(tmp_path: Path) -> None:
+    (tmp_path / "health").write_text("not for a server's answer")
+    assert "URLError" in health.check_server(tmp_path.as_uri()).found
 
 
 def test_a_missing_extra_is_named_with_its_pip_line(monkeypatch: pytest.MonkeyPatch) -> None:

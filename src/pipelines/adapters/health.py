@@ -10,7 +10,17 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
-from urllib.request import urlopen
+from urllib.request import (
+    BaseHandler,
+    HTTPDefaultErrorHandler,
+    HTTPErrorProcessor,
+    HTTPHandler,
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    ProxyHandler,
+    UnknownHandler,
+)
 
 from pipelines.adapters.jars import Group, coordinates, jar_folder, jars_cached, list_jars
 from pipelines.adapters.java import find_java
@@ -27,6 +37,17 @@ EXTRAS = {
     "label": ("torch", "transformers", "safetensors", "gguf"),
 }
 """Modules that must be importable for each extra of setup.py; looked up, never imported (torch takes seconds)."""
+
+HTTP_HANDLERS: tuple[type[BaseHandler], ...] = (
+    ProxyHandler,
+    HTTPHandler,
+    HTTPSHandler,
+    HTTPRedirectHandler,
+    HTTPErrorProcessor,
+    HTTPDefaultErrorHandler,
+    UnknownHandler,
+)
+"""What a server is asked with. No handler for files: an address in the settings must not make us read one."""
 
 
 @dataclass(frozen=True)
@@ -202,10 +223,18 @@ def check_server(tracking_uri: str) -> Check:
     """Ask an MLflow server how it is."""
     fix = "mlflow server (start it), or export LAKEHOUSE_MODELS__TRACKING_URI=embedded"
     try:
-        with urlopen(f"{tracking_uri.rstrip('/')}/health", timeout=ANSWER_SECONDS) as answer:  # noqa: S310 -- http(s) only, checked by the caller
+        with http_opener().open(f"{tracking_uri.rstrip('/')}/health", timeout=ANSWER_SECONDS) as answer:
             return Check("MLflow", answer.status == 200, f"{tracking_uri} answers {answer.status}", fix)
     except (URLError, OSError) as error:
         return Check("MLflow", False, f"{tracking_uri} does not answer ({type(error).__name__})", fix)
+
+
+def http_opener() -> OpenerDirector:
+    """Open nothing but http and https, whatever an address says; through the machine's proxy, as MLflow does."""
+    opener = OpenerDirector()
+    for handler in HTTP_HANDLERS:
+        opener.add_handler(handler())
+    return opener
 
 
 def check_extra(extra: str) -> Check:

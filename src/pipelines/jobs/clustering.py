@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pipelines.kernels.clusters import Clusters, Pairs, Search, cluster_pairs, find_pairs
+from pipelines.kernels.clusters import Clusters, Pairs, Search, cluster_pairs, cluster_texts, find_pairs
 from pipelines.kernels.texts import Indices, encode, first_equal, normalise_texts
 from pipelines.settings import ClusterSettings
 
@@ -102,8 +102,7 @@ def cluster_frame(frame: pd.DataFrame, settings: ClusterSettings) -> tuple[pd.Da
     search = Search(
         settings.similarity_threshold, settings.shingle_chars, settings.seed, settings.max_miss, settings.max_bucket
     )
-    pairs = find_pairs(texts, search)
-    clusters = cluster_pairs(pairs, search.threshold)
+    clusters, pairs = cluster_texts(texts, search)
     lower = replace(search, threshold=THRESHOLDS[0])
     try_lower = lower.threshold < search.threshold and len(np.unique(first)) <= MOST_TEXTS_BELOW
     below = find_pairs(texts, lower) if try_lower else pairs

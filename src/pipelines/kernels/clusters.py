@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.kernels.bands import Candidates, Keys, band_keys, choose_bands, find_candidates
+from pipelines.kernels.bands import Candidates, band_keys, choose_bands, find_candidates
 from pipelines.kernels.compiling import compiled
-from pipelines.kernels.minhash import ShingleSets, Signatures, estimate_similarity, shingle_sets, signatures
+from pipelines.kernels.minhash import ShingleSets, shingle_sets, signatures
 from pipelines.kernels.texts import Indices, Texts, Words, fingerprints, first_equal
 
 Floats = npt.NDArray[np.float64]
@@ -218,33 +218,3 @@ def choose_originals(cluster: Indices, left: Indices, right: Indices, similarity
         if cluster[text] != text and only_later and not best[text] >= similarity[pair]:
             original[text], best[text] = right[pair], similarity[pair]
     return original, best
-
-
-def link_earliest(signatures: Signatures, keys: Keys, threshold: float) -> npt.NDArray[np.int64]:
-    """Link each text to the earliest one before it that shares a band and is similar enough.
-
-    Args:
-        signatures: array [n, permutations], in the order of arrival.
-        keys: band keys [n, bands] of the same texts.
-        threshold: least estimated similarity of a link.
-
-    Returns:
-        Array [n]: index of the linked text, -1 where there is none.
-    """
-    links = np.full(len(signatures), -1, dtype=np.int64)
-    seen: dict[bytes, int] = {}
-    members: dict[int, list[int]] = {}
-    for index, signature in enumerate(signatures):
-        # An equal signature has the same candidates, and its first bearer is one of them: without this, n copies of
-        # one text would cost n * n comparisons.
-        twin = seen.setdefault(signature.tobytes(), index)
-        if twin != index:
-            links[index] = links[twin] if links[twin] >= 0 else twin
-            continue
-        buckets = [members.setdefault(int(key), []) for key in keys[index]]
-        candidates = np.array(sorted(set().union(*buckets)), dtype=np.int64)
-        near = candidates[estimate_similarity(signatures[candidates], signature) >= threshold]
-        links[index] = near[0] if len(near) else -1
-        for bucket in buckets:
-            bucket.append(index)
-    return links

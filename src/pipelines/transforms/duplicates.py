@@ -15,7 +15,7 @@ from pyspark.sql.pandas.functions import pandas_udf
 from pipelines.contracts import TICKETS_SILVER
 from pipelines.declaration import uncommented
 from pipelines.kernels.bands import band_keys
-from pipelines.kernels.clusters import link_earliest
+from pipelines.kernels.links import link_earliest
 from pipelines.kernels.minhash import Signatures, signatures
 from pipelines.kernels.texts import encode, normalise_texts
 from pipelines.settings import ClusterSettings, IntakeSettings
