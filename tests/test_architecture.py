@@ -14,6 +14,7 @@ MAX_FUNCTION_LINES = 40
 MAX_MODULE_LINES = 250
 
 PURE = {
+    "columns",
     "contracts",
     "declaration",
     "vocabulary",
@@ -26,7 +27,7 @@ PURE = {
     "transforms",
 }
 TRANSFORM_PACKAGES = {"pyspark", "pandas", "numpy", "pyarrow", "pipelines"}
-KERNEL_PACKAGES = {"numpy", "numba", "scipy", "torch", "pipelines"}
+KERNEL_PACKAGES = {"numpy", "numba", "pyarrow", "scipy", "torch", "pipelines"}
 ACTIONS = {
     "collect", "count", "first", "take", "toPandas", "toLocalIterator", "isEmpty", "write", "writeStream", "readStream",
     "read", "cache", "persist", "checkpoint", "current_timestamp", "current_date", "rand", "randn", "uuid", "now",

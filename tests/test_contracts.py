@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.contracts import IDENTITY, PLACES, TABLES
+from pipelines.columns import IDENTITY
+from pipelines.contracts import PLACES, TABLES
 from pipelines.declaration import WRITE_TRACE, Table
 from pipelines.vocabulary import Place, Reason, Verdict
 

@@ -4,43 +4,26 @@ Read it as the picture of the flow: bronze (what came), silver (what is safe to 
 label), decisions (what the gate made of it) and the places a record can be in.
 """
 
-from pyspark.sql import types as T
-
+from pipelines.columns import (
+    ALTERNATIVES,
+    BINARY,
+    CLUSTERING,
+    DATE,
+    DECISION_NO,
+    DOUBLE,
+    HEADERS,
+    IDENTITY,
+    INTEGER,
+    LONG,
+    SPANS,
+    STRING,
+    STRINGS,
+    TIMESTAMP,
+)
 from pipelines.declaration import Table, column, declare
 from pipelines.vocabulary import Place
 
 CONTRACT_VERSION = 1
-
-STRING, BINARY, LONG, INTEGER = T.StringType(), T.BinaryType(), T.LongType(), T.IntegerType()
-DOUBLE, TIMESTAMP, DATE = T.DoubleType(), T.TimestampType(), T.DateType()
-STRINGS = T.ArrayType(STRING, containsNull=False)
-
-
-IDENTITY = (
-    column("record_id", STRING, "SHA-256 (hex) that names the record; the same for every re-delivery", nullable=False),
-    column("ticket_key", STRING, "HMAC-SHA-256 pseudonym of source and ticket_id; null without a ticket_id"),
-    column("subject_key", STRING, "HMAC-SHA-256 pseudonym of the customer; null when none was named"),
-    column("text_key", STRING, "HMAC-SHA-256 of the normalised unredacted text: equal texts, equal keys"),
-)
-DECISION_NO = column("decision_no", INTEGER, "1 for a record's first decision, +1 each time evidence changes it")
-
-HEADERS = T.ArrayType(T.StructType([column("key", STRING, "Header name"), column("value", BINARY, "Header bytes")]))
-SPANS = T.ArrayType(
-    T.StructType(
-        [
-            column("field", STRING, "subject or text"),
-            column("type", STRING, "Entity type, e.g. PERSON"),
-            column("start", INTEGER, "First code point in the normalised field, before redaction"),
-            column("end", INTEGER, "One past the last code point"),
-            column("score", DOUBLE, "Detector's score, 0 to 1"),
-        ]
-    ),
-    containsNull=False,
-)
-ALTERNATIVES = T.ArrayType(
-    T.StructType([column("label", STRING, "Label"), column("probability", DOUBLE, "Voter's probability, 0 to 1")]),
-    containsNull=False,
-)
 
 TICKETS_BRONZE = declare(
     "bronze.tickets",
@@ -82,7 +65,7 @@ LABEL_FILES = declare(
 
 TICKETS_SILVER = declare(
     "silver.tickets",
-    1,
+    2,
     ("record_id",),
     "silver",
     "One row a record: redacted, pseudonymised, clustered",
@@ -95,11 +78,24 @@ TICKETS_SILVER = declare(
     column("spans", SPANS, "What was redacted: type and place, never the value"),
     column("withheld", STRING, "Reason the record is not labelled; null when it is"),
     column("kept_record_id", STRING, "For a record over the daily limit: the first record with the same text"),
-    column("cluster_id", STRING, "record_id of the cluster's first member; null when withheld"),
-    column("bands", T.ArrayType(LONG, containsNull=False), "LSH band keys of the redacted text"),
-    column("signature", T.ArrayType(INTEGER, containsNull=False), "MinHash signature of the redacted text"),
+    *CLUSTERING[1:],
     column("position", STRING, "Sortable place in bronze order: batch, topic, partition, offset"),
     column("redaction_version", STRING, "Fingerprint of the redaction settings and model"),
+)
+
+CLUSTER_MERGES = declare(
+    "silver.cluster_merges",
+    1,
+    ("absorbed_id", "cluster_id"),
+    "silver",
+    "Clusters that became one through a record: a row for each cluster that is part of an older one from then on",
+    *IDENTITY,
+    column("absorbed_id", STRING, "cluster_id that is no longer a cluster of its own"),
+    column("absorbed_no", LONG, "Its number"),
+    column("cluster_id", STRING, "Cluster that it is part of from then on; the row with the lowest cluster_no counts"),
+    column("cluster_no", LONG, "That cluster's number, always lower than absorbed_no"),
+    column("linked_record_id", STRING, "Member of the absorbed cluster that it resembles"),
+    column("similarity", DOUBLE, "Jaccard similarity of the two, 0 to 1"),
 )
 
 ANNOTATIONS = declare(
@@ -222,6 +218,7 @@ TABLES: tuple[Table, ...] = (
     TICKETS_BRONZE,
     LABEL_FILES,
     TICKETS_SILVER,
+    CLUSTER_MERGES,
     ANNOTATIONS,
     LABELS,
     DECISIONS,

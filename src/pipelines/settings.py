@@ -76,19 +76,21 @@ class IntakeSettings:
 
 @dataclass(frozen=True)
 class ClusterSettings:
-    """Near-duplicate clusters: MinHash LSH over character n-grams of the redacted text."""
+    """Near-duplicate clusters: exact Jaccard similarity over character n-grams, candidates from MinHash LSH."""
 
     shingle_chars: int = 5
-    bands: int = 16
-    rows_per_band: int = 4
     similarity_threshold: float = 0.8
+    """Least similarity of a link; a cluster is what links hold together (single-link)."""
+    window_days: int = 30
+    """Streams compare a ticket with those of so many days before its own."""
     seed: int = 1
-    """The same on all workers and for ever: signatures of different seeds cannot be compared."""
     max_miss: float = 0.002
+    """Chance that a pair just at the threshold shares no LSH band; bands and rows follow from it."""
     max_bucket: int = 256
+    """Texts of an LSH bucket that a text is compared with; what meets a bigger bucket is marked, or reported."""
 
     def __post_init__(self) -> None:
-        for key in ("shingle_chars", "bands", "rows_per_band", "max_bucket"):
+        for key in ("shingle_chars", "window_days", "max_bucket"):
             require(getattr(self, key) > 0, f"clusters.{key}", "must be at least 1")
         for key, most in (("max_miss", 0.5), ("similarity_threshold", 1)):
             require(0 < getattr(self, key) <= most, f"clusters.{key}", f"must be above 0 and at most {most}")

@@ -75,7 +75,7 @@ def init_workspace(root: Path, intents: list[Intent], place: str = "local") -> W
     key = root / "pseudonym.key"
     if not key.exists():
         write_whole(key, secrets.token_hex(32) + "\n", mode=0o600)
-    write_whole(root / ".gitignore", "pseudonym.key\ntables/\ncheckpoints/\nkafka/\nmlflow/\nlogs/\n")
+    write_whole(root / ".gitignore", "pseudonym.key\ntables/\ncheckpoints/\ncache/\nkafka/\nmlflow/\nlogs/\n")
     (root / "landing" / "labeled").mkdir(parents=True, exist_ok=True)
     dump_intents(intents, root / INTENTS)
     write_whole(marker, MARKER_TEXT.format(version=WORKSPACE_VERSION, place=place))

@@ -123,6 +123,7 @@ class Lake:
             settings=self.settings,
             plan=plan,
             landing_uri=str(self.root / "landing"),
+            cache_folder=self.root / "cache",
             kafka_options=spark_options(self.settings.kafka, self.servers, self.root),
             pseudonym_key=KEY,
             labels=LABELS,

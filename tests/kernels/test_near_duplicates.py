@@ -1,11 +1,8 @@
-"""Near-duplicates against brute force: made-up texts always, three public corpora where their files are at hand."""
+"""Near-duplicates of many texts at once, against brute force."""
 
-import csv
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from functools import cache
-from itertools import combinations, pairwise
-from pathlib import Path
+from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -13,72 +10,25 @@ import pytest
 from pipelines.kernels.clusters import (
     Clusters,
     Pairs,
-    Search,
     cluster_pairs,
     cluster_texts,
     find_pairs,
-    jaccard,
 )
 from pipelines.kernels.minhash import shingle_sets
-from pipelines.kernels.texts import Texts, encode, first_equal, normalise, normalise_texts
-
-DATA = Path(__file__).parents[2].parent / "shared" / "data"
-CORPORA = {
-    "cfpb": ("cfpb_complaints/complaints.csv", "complaint_id", "consumer_complaint_narrative"),
-    "bitext": ("bitext_support/messages.csv", "id", "text"),
-    "tweets": ("airline_tweets/tweets.csv", "id", "text"),
-}
-needs_corpora = pytest.mark.skipif(
-    not (DATA / "neardup_jaccard").is_dir(), reason="the public corpora with their brute-force truth are not here"
+from pipelines.kernels.similarity import Search, jaccard
+from pipelines.kernels.texts import Texts, first_equal
+from tests.kernels.near_duplicate_truth import (
+    CORPORA,
+    Couple,
+    brute_force,
+    components,
+    corpus,
+    made_up,
+    needs_corpora,
+    partition,
+    similarity,
+    texts_of,
 )
-Couple = tuple[int, int]
-
-
-def texts_of(texts: Sequence[str]) -> Texts:
-    return normalise_texts(*encode(texts))
-
-
-def made_up(count: int, seed: int) -> list[str]:
-    """Families of variants of a sentence, some of them equal, in mixed order."""
-    generator = np.random.default_rng(seed)
-    texts: list[str] = []
-    while len(texts) < count:
-        base = " ".join("".join(chr(97 + c) for c in generator.integers(0, 26, 4)) for _ in range(12))
-        for _ in range(generator.integers(1, 9)):
-            place, width = generator.integers(0, 50), generator.integers(0, 14)
-            texts.append(base[:place] + "é" * int(width) + base[place + width :])
-    return [texts[place] for place in generator.permutation(len(texts))[:count]]
-
-
-def shingles(text: str) -> frozenset[str]:
-    plain = normalise(text)
-    return frozenset(plain[start : start + 5] for start in range(len(plain) - 4)) or frozenset([plain])
-
-
-def similarity(one: str, other: str) -> float:
-    a, b = shingles(one), shingles(other)
-    return len(a & b) / len(a | b)
-
-
-def brute_force(texts: Sequence[str], threshold: float) -> set[Couple]:
-    return {(i, j) for i, j in combinations(range(len(texts)), 2) if similarity(texts[i], texts[j]) >= threshold}
-
-
-def components(count: int, couples: Iterable[Couple]) -> list[int]:
-    """The earliest member of each text's single-link cluster, by plain relabelling."""
-    neighbours = defaultdict(list)
-    for i, j in couples:
-        neighbours[i].append(j)
-        neighbours[j].append(i)
-    owner = [-1] * count
-    for text in range(count):
-        todo = [text] if owner[text] < 0 else []
-        while todo:
-            member = todo.pop()
-            if owner[member] < 0:
-                owner[member] = text
-                todo.extend(neighbours[member])
-    return owner
 
 
 def every_couple(pairs: Pairs, texts: Texts) -> set[Couple]:
@@ -196,13 +146,6 @@ def test_giant_buckets_are_capped_and_told() -> None:
     assert len(free.left) >= 600 * 599 / 2
 
 
-def partition(cluster: Sequence[int], names: Sequence[int]) -> set[frozenset[int]]:
-    groups = defaultdict(set)
-    for place, owner in enumerate(cluster):
-        groups[owner].add(names[place])
-    return {frozenset(group) for group in groups.values()}
-
-
 def linked_texts(pairs: Pairs, texts: Sequence[str]) -> set[frozenset[str]]:
     return {frozenset((texts[i], texts[j])) for i, j in zip(pairs.left.tolist(), pairs.right.tolist(), strict=True)}
 
@@ -224,42 +167,6 @@ def test_the_order_of_the_texts_changes_names_only(max_bucket: int) -> None:
     assert (pairs.capped_buckets > 0) == (max_bucket == 3)
 
 
-def in_batches(texts: Sequence[str], cuts: Sequence[int], search: Search) -> Pairs:
-    """Search batch after batch, each against all that came before it."""
-    bounds = [0, *cuts, len(texts)]
-    parts = [find_pairs(texts_of(texts[:end]), search, start) for start, end in pairwise(bounds)]
-    left, right, given = (
-        np.concatenate([getattr(part, name) for part in parts]) for name in ("left", "right", "similarity")
-    )
-    return Pairs(len(texts), left, right, given, 0, 0)
-
-
-def test_any_split_into_batches_gives_the_same_pairs_and_clusters() -> None:
-    texts, search = made_up(400, seed=13), Search(0.7)
-    whole = find_pairs(texts_of(texts), search)
-    generator = np.random.default_rng(6)
-    for number in (1, 1, 2, 3, 5, 10, 50):
-        cuts = np.sort(generator.integers(0, len(texts) + 1, number)).tolist()
-        split = in_batches(texts, cuts, search)
-        assert split.left.tolist() == whole.left.tolist()
-        assert split.right.tolist() == whole.right.tolist()
-        assert split.similarity.tolist() == whole.similarity.tolist()
-    assert len(whole.left) > 50
-
-
-@cache
-def corpus(name: str) -> tuple[tuple[str, ...], dict[Couple, float]]:
-    """Texts of a corpus, and the couples of similarity .5 and more (to four digits)."""
-    file, id_column, text_column = CORPORA[name]
-    with (DATA / file).open(encoding="utf-8", newline="") as opened:
-        rows = [row for row in csv.DictReader(opened) if row[text_column]]
-    places = {row[id_column]: place for place, row in enumerate(rows)}
-    with (DATA / "neardup_jaccard" / f"{name}_pairs.csv").open(encoding="utf-8", newline="") as opened:
-        couples = [(places[row["id1"]], places[row["id2"]], float(row["j_char5"])) for row in csv.DictReader(opened)]
-    truth = {(min(i, j), max(i, j)): value for i, j, value in couples if value >= 0.5}
-    return tuple(row[text_column] for row in rows), truth
-
-
 @needs_corpora
 @pytest.mark.parametrize("threshold", [0.7, 0.8])
 @pytest.mark.parametrize("name", CORPORA)
@@ -275,17 +182,3 @@ def test_pairs_equal_the_brute_force_truth(name: str, threshold: float) -> None:
     assert clusters.cluster.tolist() == components(len(texts), found & true)
     for left, right, value in zip(pairs.left.tolist(), pairs.right.tolist(), pairs.similarity, strict=True):
         assert value == pytest.approx(truth[left, right], abs=0.0001)
-
-
-@needs_corpora
-@pytest.mark.parametrize("name", CORPORA)
-def test_twenty_orders_and_splits_of_a_corpus_give_one_partition(name: str) -> None:
-    texts, _ = corpus(name)
-    generator = np.random.default_rng(4)
-    seen = set()
-    for _ in range(20):
-        order = generator.permutation(len(texts)).tolist()
-        cuts = np.sort(generator.integers(0, len(texts), 2)).tolist()
-        pairs = in_batches([texts[place] for place in order], cuts, Search(0.7))
-        seen.add(frozenset(partition(cluster_pairs(pairs, 0.7).cluster.tolist(), order)))
-    assert len(seen) == 1

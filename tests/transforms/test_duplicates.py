@@ -1,24 +1,16 @@
-"""Re-deliveries, the daily limit, near-duplicate clusters: one batch or two, the outcome is the same."""
+"""Re-deliveries and the daily limit: one batch or two, the outcome is the same."""
 
 from collections.abc import Sequence
 from datetime import date
 
-import pytest
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from pipelines.contracts import TICKETS_SILVER
-from pipelines.settings import ClusterSettings, IntakeSettings
-from pipelines.transforms.duplicates import assign_clusters, first_deliveries, withhold
+from pipelines.settings import IntakeSettings
+from pipelines.transforms.duplicates import first_deliveries, withhold
 from tests.builders import Values, frame, raw_tickets, record
 
 LIMIT_TWO = IntakeSettings(max_text_chars=30, daily_identical_limit=2)
-CLUSTERS = ClusterSettings(similarity_threshold=0.7)
-
-BASE = "the quick brown fox jumps over the lazy dog near the river bank on a sunny day in early may"
-NEAR = BASE.replace("quick brown", "quick black")
-FAR = NEAR.replace("early may", "late june")
-OTHER = "please send the invoice for last month to our accounting department as soon as you can"
 
 
 def empty_history(spark: SparkSession) -> DataFrame:
@@ -90,57 +82,6 @@ def test_too_long_records_are_withheld_and_take_no_part_in_the_limit(spark: Spar
         **dict.fromkeys("fgh"),
     }
     assert column(judged, "kept_record_id")["d"] == "b"
-
-
-def redacted(spark: SparkSession, *rows: tuple[str, str | None], start: int = 0) -> DataFrame:
-    """Rows (record_id, text) as `redact` leaves them, positions in the order given; null text is withheld."""
-    values: list[Values] = [
-        record(name, text=text, position=f"p{place}", withheld=None if text else "over_daily_limit")
-        for place, (name, text) in enumerate(rows, start)
-    ]
-    return frame(spark, TICKETS_SILVER, *values).drop("bands", "signature", "cluster_id", "query_epoch", "batch_id")
-
-
-def cluster(batch: DataFrame, history: DataFrame) -> DataFrame:
-    return batch.transform(assign_clusters, history, CLUSTERS)
-
-
-def stored(rows: DataFrame) -> DataFrame:
-    return rows.withColumns({"query_epoch": F.lit("e"), "batch_id": F.lit(0).cast("long")})
-
-
-# Positions and names run in opposite directions, so that no order by name can pass for the order of arrival.
-ROWS = [("f", BASE), ("e", OTHER), ("d", NEAR), ("c", None), ("b", FAR), ("a", NEAR.upper())]
-EXPECTED = {"f": "f", "e": "e", "d": "f", "c": None, "b": "f", "a": "f"}
-
-
-def test_near_duplicates_chain_into_the_cluster_of_the_first(spark: SparkSession) -> None:
-    clustered = cluster(redacted(spark, *ROWS), empty_history(spark))
-    assert clustered.columns == TICKETS_SILVER.payload_names
-    rows = {row.record_id: row for row in clustered.collect()}
-    assert {name: row.cluster_id for name, row in rows.items()} == EXPECTED
-    assert (rows["c"].bands, rows["c"].signature) == (None, None)
-    assert (len(rows["f"].bands), len(rows["f"].signature)) == (16, 64)
-    # The chain matters: its two ends are not near each other.
-    ends = cluster(redacted(spark, ("f", BASE), ("b", FAR)), empty_history(spark))
-    assert column(ends, "cluster_id") == {"f": "f", "b": "b"}
-
-
-def test_position_and_not_row_order_says_who_was_first(spark: SparkSession) -> None:
-    batch = redacted(spark, *ROWS).repartition(5)
-    assert column(cluster(batch, empty_history(spark)), "cluster_id") == EXPECTED
-
-
-@pytest.mark.parametrize("cut", [1, 3])
-def test_two_batches_give_what_one_gives(spark: SparkSession, cut: int) -> None:
-    first = cluster(redacted(spark, *ROWS[:cut]), empty_history(spark)).localCheckpoint()
-    second = cluster(redacted(spark, *ROWS[cut:], start=cut), stored(first))
-    assert column(first, "cluster_id") | column(second, "cluster_id") == EXPECTED
-
-
-def test_records_withheld_in_history_are_no_one_s_cluster(spark: SparkSession) -> None:
-    history = frame(spark, TICKETS_SILVER, record("old", cluster_id=None, withheld="over_daily_limit"))
-    assert column(cluster(redacted(spark, ("a", BASE)), history), "cluster_id") == {"a": "a"}
 
 
 def outcome(spark: SparkSession, batches: Sequence[Sequence[Values]]) -> dict[object, object]:

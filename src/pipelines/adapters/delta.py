@@ -153,6 +153,12 @@ def table_version(spark: SparkSession, store: TableStore, table: Table) -> int:
     return int(row["version"]) if row else -1
 
 
+def table_id(spark: SparkSession, store: TableStore, table: Table) -> str:
+    """Id of the table, which one made anew in its place does not have."""
+    row = spark.sql(f"DESCRIBE DETAIL {store.name(table)}").first()
+    return str(row["id"]) if row else ""
+
+
 def register_views(spark: SparkSession, store: TableStore) -> None:
     """Give tables that stand by path their names in SQL, and every place a reader's view `..._current`.
 

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pipelines.kernels.clusters import Clusters, Pairs, Search, cluster_pairs, cluster_texts, find_pairs
+from pipelines.kernels.clusters import Clusters, Pairs, cluster_pairs, cluster_texts, find_pairs
+from pipelines.kernels.similarity import Search
 from pipelines.kernels.texts import Indices, encode, first_equal, normalise_texts
 from pipelines.settings import ClusterSettings
 

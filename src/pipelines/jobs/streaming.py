@@ -6,12 +6,23 @@ Kafka, landing -> bronze -> silver -> labels -> gate -> gold | quarantine | shed
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from pipelines import contracts as tables
-from pipelines.adapters.delta import BatchWrite, TableStore, append_once, read_batch, read_table, remove_superseded
+from pipelines.adapters.cluster_cache import ClusterCache
+from pipelines.adapters.cluster_rows import clustering_frame, read_arrivals
+from pipelines.adapters.delta import (
+    BatchWrite,
+    TableStore,
+    append_once,
+    read_batch,
+    read_table,
+    remove_superseded,
+    table_id,
+)
 from pipelines.adapters.spark import hold
 from pipelines.adapters.streams import StreamPlan, read_appends, read_dropped_files, read_kafka, rows_of, start
 from pipelines.declaration import MapBatches, Table
@@ -25,7 +36,8 @@ from pipelines.transforms.agreement import (
     shed_pointers,
     training_examples,
 )
-from pipelines.transforms.duplicates import assign_clusters, first_deliveries, withhold
+from pipelines.transforms.clusters import add_clusters, merge_clusters
+from pipelines.transforms.duplicates import first_deliveries, withhold
 from pipelines.transforms.intake import (
     match_annotations,
     parse_label_files,
@@ -44,6 +56,7 @@ class Flow:
     """What the streams share: the session, the places, the settings, and the models as arguments.
 
     Attributes:
+        cache_folder: on the driver's own disk; what is in it can be made again from the tables.
         pin_labeller: called once a micro-batch; gives the labeller with every version pinned.
     """
 
@@ -52,6 +65,7 @@ class Flow:
     settings: Settings
     plan: StreamPlan
     landing_uri: str
+    cache_folder: Path
     kafka_options: dict[str, str]
     pseudonym_key: bytes
     labels: list[str]
@@ -92,19 +106,20 @@ def bronze_label_files(flow: Flow) -> StreamingQuery:
 
 def silver(flow: Flow) -> StreamingQuery:
     """Bronze -> silver.tickets and silver.annotations: once each, redacted, clustered, matched."""
+    clusters = ClusterCache(flow.cache_folder / "clusters", flow.settings.clusters)
 
     def write_batch(batch: DataFrame, write: BatchWrite) -> None:
         messages, rows = rows_of(batch, tables.TICKETS_BRONZE), rows_of(batch, tables.LABEL_FILES)
         tickets = hold(messages.transform(read_tickets, flow.pseudonym_key))
         label_rows = hold(rows.transform(read_label_rows, flow.pseudonym_key))
-        clean(tickets, label_rows, flow, write)
+        clean(tickets, label_rows, clusters, flow, write)
         annotate(label_rows, flow, write)
 
     arrivals = flow.read_appends(tables.TICKETS_BRONZE, tables.LABEL_FILES)
     return start(arrivals, write_batch, flow.planned("silver"), flow.store, tables.TICKETS_SILVER)
 
 
-def clean(tickets: DataFrame, label_rows: DataFrame, flow: Flow, write: BatchWrite) -> None:
+def clean(tickets: DataFrame, label_rows: DataFrame, clusters: ClusterCache, flow: Flow, write: BatchWrite) -> None:
     """Commit the new records of a batch: those of messages, and those of labelled rows that match nothing known."""
     history = read_table(tickets.sparkSession, flow.store, tables.TICKETS_SILVER)
     arrivals = tickets
@@ -112,11 +127,27 @@ def clean(tickets: DataFrame, label_rows: DataFrame, flow: Flow, write: BatchWri
         unmatched = label_rows.transform(tickets_from_label_rows, known_records(tickets, history))
         arrivals = tickets.unionByName(unmatched)
     fresh = arrivals.transform(first_deliveries, history).transform(withhold, history, flow.settings.intake)
-    # Clustering compares the batch with itself: without the hold, every text would be redacted twice.
-    texts = hold(fresh.transform(redact, flow.redactor))
-    clustered = texts.transform(assign_clusters, history, flow.settings.clusters)
+    # Read twice, to be clustered and to be written: without the hold, every text would be redacted twice.
+    cluster(hold(fresh.transform(redact, flow.redactor)), clusters, flow, write)
+
+
+def cluster(texts: DataFrame, clusters: ClusterCache, flow: Flow, write: BatchWrite) -> None:
+    """Commit redacted records with their clusters, then the clusters that they have made one."""
+    spark = texts.sparkSession
+    history = read_table(spark, flow.store, tables.TICKETS_SILVER)
+    log = read_table(spark, flow.store, tables.CLUSTER_MERGES)
+    clusters.catch_up(history, log, table_id(spark, flow.store, tables.TICKETS_SILVER))
+    assignment = clusters.index.assign(read_arrivals(texts))
+    clustered = texts.transform(add_clusters, clustering_frame(spark, assignment))
     append_once(clustered, flow.store, tables.TICKETS_SILVER, write)
     hit("after_silver")
+    clusters.learn(assignment, write)
+    # From what is stored: a repeated batch has no new records, but the clusters it joined must still be told.
+    stored = read_batch(spark, flow.store, tables.TICKETS_SILVER, write)
+    merged = stored.transform(merge_clusters, log)
+    if not merged.isEmpty():
+        append_once(merged, flow.store, tables.CLUSTER_MERGES, write)
+    hit("after_merges")
 
 
 def annotate(label_rows: DataFrame, flow: Flow, write: BatchWrite) -> None:

@@ -27,11 +27,11 @@ def share_probability(similarity: float, bands: int, rows: int) -> float:
     return float(1.0 - (1.0 - similarity**rows) ** bands)
 
 
-def choose_bands(threshold: float, max_miss: float) -> tuple[int, int]:
+def choose_bands(threshold: float, max_miss: float, permutations: int = MAX_PERMUTATIONS) -> tuple[int, int]:
     """Choose the steepest S-curve, 1 - (1 - s^rows)^bands, that misses few enough pairs at the threshold.
 
     A pair at similarity s = threshold is missed with probability (1 - s^rows)^bands; pairs above it less often. More
-    rows a band bring fewer pairs below the threshold and ask for more bands: as many rows as `MAX_PERMUTATIONS` allow.
+    rows a band bring fewer pairs below the threshold and ask for more bands: as many rows as `permutations` allow.
     Texts of 40 shingles and fewer leave most bins empty, and were measured to miss up to twice as many.
 
     Returns:
@@ -43,7 +43,7 @@ def choose_bands(threshold: float, max_miss: float) -> tuple[int, int]:
     if not (0.0 < threshold <= 1.0 and 0.0 < max_miss < 1.0):
         raise ValueError(f"No bands for a threshold of {threshold} and a miss probability of {max_miss}.")
     bands, rows = least_bands(threshold, max_miss, 1), 1
-    while rows < MAX_PERMUTATIONS and (rows + 1) * least_bands(threshold, max_miss, rows + 1) <= MAX_PERMUTATIONS:
+    while rows < permutations and (rows + 1) * least_bands(threshold, max_miss, rows + 1) <= permutations:
         rows += 1
         bands = least_bands(threshold, max_miss, rows)
     return bands, rows
@@ -111,7 +111,7 @@ class Candidates:
 
 
 def find_candidates(
-    signatures: Signatures, keys: Keys, threshold: float, ranks: Indices, max_bucket: int, known: int = 0
+    signatures: Signatures, keys: Keys, threshold: float, ranks: Indices, max_bucket: int
 ) -> Candidates:
     """Pair texts that share a band and whose estimated similarity is not far below the threshold.
 
@@ -124,7 +124,6 @@ def find_candidates(
         threshold: similarity that is looked for.
         ranks: an order of the texts that does not depend on how they arrived, shape (n,).
         max_bucket: texts of a bucket that are paired with all others.
-        known: pairs among the first so many texts are left out.
     """
     length = signatures.shape[1]
     expected, error = length * threshold, math.sqrt(length * threshold * (1.0 - threshold))
@@ -132,7 +131,7 @@ def find_candidates(
     in_capped = np.zeros(len(keys), dtype=np.bool_)
     # A copy by bands to group by, which reads one after the other, and one by texts that is written to.
     by_band = np.ascontiguousarray(keys.T)
-    pairs, capped = pair_texts(signatures, by_band, keys.copy(), ranks, least_equal, max_bucket, known, in_capped)
+    pairs, capped = pair_texts(signatures, by_band, keys.copy(), ranks, least_equal, max_bucket, in_capped)
     # With a capped bucket a pair may be found twice.
     right, left = np.divmod(np.unique(pairs), max(1, len(keys)))
     return Candidates(left, right, int(capped), in_capped)
@@ -186,7 +185,7 @@ def worth_comparing(signatures: Signatures, keys: Keys, one: int, other: int, ba
 @compiled
 def pair_texts(
     signatures: Signatures, by_band: Keys, keys: Keys, ranks: Indices, least_equal: int, max_bucket: int,
-    known: int, in_capped: Flags,
+    in_capped: Flags,
 ) -> tuple[Indices, int]:  # fmt: skip
     """Go through the buckets of every band.
 
@@ -205,7 +204,7 @@ def pair_texts(
             for first in range(min(len(texts), max_bucket)):
                 for second in range(first + 1, len(texts)):
                     one, other = min(texts[first], texts[second]), max(texts[first], texts[second])
-                    if other >= known and worth_comparing(signatures, keys, one, other, band, least_equal):
+                    if worth_comparing(signatures, keys, one, other, band, least_equal):
                         if found == len(pairs):
                             pairs = np.concatenate((pairs, np.empty_like(pairs)))
                         pairs[found] = other * len(keys) + one

@@ -55,6 +55,17 @@ class Texts:
         return decode(self.data[self.starts[place] : self.ends[place]])
 
 
+def join_texts(parts: Sequence[Texts]) -> Texts:
+    """Put texts of several buffers into one."""
+    sizes = np.cumsum([0, *(len(part.data) for part in parts)])
+    return Texts(
+        data=np.concatenate([part.data for part in parts]),
+        starts=np.concatenate([part.starts + size for part, size in zip(parts, sizes, strict=False)]),
+        ends=np.concatenate([part.ends + size for part, size in zip(parts, sizes, strict=False)]),
+        plain=np.concatenate([part.plain for part in parts]),
+    )
+
+
 def normalise(text: str) -> str:
     """Fold what does not make a text another text: compatibility forms, case, white space."""
     return " ".join(unicodedata.normalize("NFKC", text).lower().split())

@@ -9,16 +9,8 @@ from datetime import datetime
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from pipelines.contracts import (
-    ALTERNATIVES,
-    DECISIONS,
-    IDENTITY,
-    PLACED,
-    QUARANTINE,
-    SHED,
-    STRINGS,
-    TRAINING_EXAMPLES,
-)
+from pipelines.columns import ALTERNATIVES, IDENTITY, STRINGS
+from pipelines.contracts import DECISIONS, PLACED, QUARANTINE, SHED, TRAINING_EXAMPLES
 from pipelines.settings import GateSettings
 from pipelines.transforms.evidence import weigh_votes
 from pipelines.vocabulary import UNKNOWN_LABEL, Place, Reason, Verdict

@@ -1,28 +1,14 @@
-"""The same ticket again, the same text too often, and nearly the same text.
+"""The same ticket again, and the same text too often.
 
 History comes in as an argument: what silver.tickets held before the batch. All of it counts as earlier than any
 record of the batch; within the batch `position` decides. So one batch or two, the outcome is the same.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-
-import numpy as np
-import pandas as pd
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
-from pyspark.sql.pandas.functions import pandas_udf
 
-from pipelines.contracts import TICKETS_SILVER
-from pipelines.declaration import uncommented
-from pipelines.kernels.bands import band_keys
-from pipelines.kernels.links import link_earliest
-from pipelines.kernels.minhash import Signatures, signatures
-from pipelines.kernels.texts import encode, normalise_texts
-from pipelines.settings import ClusterSettings, IntakeSettings
+from pipelines.settings import IntakeSettings
 from pipelines.vocabulary import Reason
-
-SKETCH = uncommented([TICKETS_SILVER.columns["bands"], TICKETS_SILVER.columns["signature"]])
-LINKS = "record_id string, cluster_id string"
 
 
 def first_deliveries(tickets: DataFrame, history: DataFrame) -> DataFrame:
@@ -77,98 +63,3 @@ def rank_within_day(tickets: DataFrame, history: DataFrame) -> DataFrame:
         .where(~F.col("past"))
         .select(*tickets.columns, "first_record_id", "day_rank")
     )
-
-
-def assign_clusters(redacted: DataFrame, history: DataFrame, settings: ClusterSettings) -> DataFrame:
-    """Give each record the cluster of the earliest record before it that reads nearly the same.
-
-    "Nearly the same": shares an LSH band of the redacted text and has at least the estimated similarity of the
-    settings. A record without such a predecessor founds a cluster, named by its own record_id. Withheld records stay
-    outside: no cluster, bands or signature.
-
-    `redacted` is read several times; hold it where recomputing is dear.
-    """
-    sketch = F.when(F.col("withheld").isNull(), sketch_texts(settings)(F.coalesce("text", F.lit(""))))
-    sketched = redacted.withColumn("sketch", sketch).withColumns(
-        {"bands": F.col("sketch.bands"), "signature": F.col("sketch.signature")}
-    )
-    open_records = sketched.where(F.col("withheld").isNull())
-    links = (
-        open_records.join(link_to_history(open_records, history, settings), on="record_id", how="left")
-        .select("record_id", "position", "signature", "cluster_id")
-        # One task sees the whole batch: which record is the earliest cannot be decided in parts.
-        .repartition(1)
-        .mapInPandas(link_within_batch(settings), LINKS)
-    )
-    return sketched.join(links, on="record_id", how="left").select(*TICKETS_SILVER.payload_names)
-
-
-def link_to_history(records: DataFrame, history: DataFrame, settings: ClusterSettings) -> DataFrame:
-    """Find each record's earliest near-duplicate in history: its record_id and that one's cluster_id."""
-    seeking = records.select("record_id", "signature", F.explode("bands").alias("band"))
-    past = history.where(F.col("cluster_id").isNotNull()).select(
-        F.col("position").alias("past_position"),
-        F.col("signature").alias("past_signature"),
-        "cluster_id",
-        F.explode("bands").alias("band"),
-    )
-    near = share_equal("signature", "past_signature") >= settings.similarity_threshold
-    earliest = F.min(F.struct("past_position", "cluster_id")).alias("earliest")
-    return (
-        # The batch is small and history is not: send the batch to history, never history across the network.
-        past.join(F.broadcast(seeking), on="band", how="inner")
-        .where(near)
-        .groupBy("record_id")
-        .agg(earliest)
-        .select("record_id", "earliest.cluster_id")
-    )
-
-
-def share_equal(left: str, right: str) -> Column:
-    """Share of positions at which two arrays are equal: the estimated similarity of two signatures."""
-    equal = F.filter(F.zip_with(left, right, lambda a, b: a == b), lambda same: same)
-    return F.size(equal) / F.size(left)
-
-
-def sketch_texts(settings: ClusterSettings) -> Callable[[Column], Column]:
-    """Build the function that computes bands and signature of a text column."""
-
-    def sketch(texts: pd.Series) -> pd.DataFrame:
-        computed = sign(texts.tolist(), settings)
-        keys = band_keys(computed, settings.bands, settings.rows_per_band)
-        return pd.DataFrame({"bands": list(keys), "signature": list(computed)})
-
-    # PySpark's stubs only know the deprecated functionType, not type hints.
-    build: Callable[..., Callable[[Column], Column]] = pandas_udf
-    return build(sketch, returnType=SKETCH)
-
-
-def sign(texts: list[str], settings: ClusterSettings) -> Signatures:
-    """Compute the signatures that the settings name."""
-    normalised = normalise_texts(*encode(texts))
-    return signatures(normalised, settings.shingle_chars, settings.bands * settings.rows_per_band, settings.seed)
-
-
-def link_within_batch(settings: ClusterSettings) -> Callable[[Iterable[pd.DataFrame]], Iterable[pd.DataFrame]]:
-    """Build the function that names each record's cluster: history's, that of its link in the batch, or its own."""
-
-    def link(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        parts = [frame for frame in frames if len(frame)]
-        if not parts:
-            return
-        batch = pd.concat(parts, ignore_index=True).sort_values(["position", "record_id"], ignore_index=True)
-        computed = np.stack(batch["signature"].to_list()).astype(np.int32)
-        keys = band_keys(computed, settings.bands, settings.rows_per_band)
-        clusters = name_clusters(batch, link_earliest(computed, keys, settings.similarity_threshold).tolist())
-        yield pd.DataFrame({"record_id": batch["record_id"], "cluster_id": clusters})
-
-    return link
-
-
-def name_clusters(batch: pd.DataFrame, links: list[int]) -> list[str]:
-    """Follow the links in order; a link to history comes first, since all of history is earlier."""
-    clusters: list[str] = []
-    for record_id, found, link in zip(batch["record_id"], batch["cluster_id"], links, strict=True):
-        own = clusters[link] if link >= 0 else record_id
-        clusters.append(found if isinstance(found, str) else own)
-    return clusters

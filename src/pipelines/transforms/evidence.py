@@ -3,7 +3,8 @@
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from pipelines.contracts import ALTERNATIVES, LABELS
+from pipelines.columns import ALTERNATIVES
+from pipelines.contracts import LABELS
 from pipelines.settings import GateSettings
 from pipelines.vocabulary import Voter
 

@@ -6,7 +6,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from pipelines.contracts import IDENTITY, LABELS
+from pipelines.columns import IDENTITY
+from pipelines.contracts import LABELS
 from pipelines.declaration import MapBatches, uncommented
 from pipelines.vocabulary import Voter
 

@@ -3,6 +3,7 @@
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from pipelines.columns import CLUSTERING
 from pipelines.contracts import LABEL_FILES, LABELS, TICKETS_SILVER
 from pipelines.settings import IntakeSettings
 from pipelines.transforms.intake import LABEL_SOURCE
@@ -84,11 +85,7 @@ def keep_exact_texts(redacted: DataFrame, chosen: DataFrame) -> DataFrame:
     raw = chosen.select("record_id", "raw_text")
     untouched = F.col("withheld").isNull() & (F.size("spans") == 0)
     text = F.when(untouched, F.col("raw_text")).otherwise(F.col("text"))
-    unclustered = {
-        field.name: F.lit(None).cast(field.dataType)
-        for field in TICKETS_SILVER.columns
-        if field.name in ("cluster_id", "bands", "signature")
-    }
+    unclustered = {field.name: F.lit(None).cast(field.dataType) for field in CLUSTERING[1:]}
     exact = redacted.join(raw, on="record_id", how="inner").withColumns({**unclustered, "text": text})
     return exact.select(*TICKETS_SILVER.payload_names)
 

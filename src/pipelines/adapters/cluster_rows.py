@@ -1,0 +1,148 @@
+"""Between tables and the cluster index: what stored rows tell it, what a batch asks it, and what it answers."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from pipelines.columns import CLUSTERING
+from pipelines.declaration import uncommented
+from pipelines.kernels.cluster_index import Arrivals, Assignment
+from pipelines.kernels.merges import ID_BYTES, Merges, no_merges
+from pipelines.kernels.postings import Days
+from pipelines.kernels.segments import Members
+from pipelines.kernels.texts import Bytes, Texts, encode, normalise_texts
+
+ROWS_AT_ONCE = 100_000
+"""Rows of the table that are in the driver's memory at once while the index is built."""
+EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """How far silver.tickets goes.
+
+    Attributes:
+        held: newest micro-batch of each life of the checkpoint (query_epoch).
+        last_number: number of the newest clustered record, 0 where there is none.
+        last_day: latest day of one, in days since 1970.
+    """
+
+    held: dict[str, int]
+    last_number: int
+    last_day: int
+
+
+def look_at(history: DataFrame) -> Stored:
+    """See how far the table goes."""
+    newest = (F.max("batch_id"), F.max("arrival_no"), F.max("received_day"))
+    rows = history.groupBy("query_epoch").agg(*newest).collect()
+    return Stored(
+        held={str(row[0]): int(row[1]) for row in rows},
+        last_number=max((int(row[2]) for row in rows if row[2] is not None), default=0),
+        last_day=max(((row[3] - EPOCH).days for row in rows if row[3] is not None), default=0),
+    )
+
+
+def read_unknown(history: DataFrame, held: dict[str, int], earliest: int) -> Iterator[tuple[Members, Texts]]:
+    """Read the clustered rows that are in no held micro-batch, from a day on, in the order of their arrival."""
+    known = F.lit(False)
+    for epoch, batch_id in held.items():
+        known = known | ((F.col("query_epoch") == epoch) & (F.col("batch_id") <= batch_id))
+    recent = F.datediff("received_day", F.lit(EPOCH)) >= earliest
+    rows = history.where(F.col("arrival_no").isNotNull() & recent & ~known)
+    bounds = (F.min("batch_id"), F.max("batch_id"), F.min("arrival_no"), F.max("arrival_no"), F.count("*"))
+    batches = sorted(map(tuple, rows.groupBy("query_epoch", "batch_id").agg(*bounds).collect()), key=lambda row: row[4])
+    while batches:
+        filled = np.cumsum([row[6] for row in batches])
+        taken, batches = split(batches, max(1, int(np.searchsorted(filled, ROWS_AT_ONCE, side="right"))))
+        # Spark finds the files of a few batches by their statistics.
+        ours = F.col("batch_id").between(min(row[2] for row in taken), max(row[3] for row in taken))
+        ours &= F.col("arrival_no").between(taken[0][4], max(row[5] for row in taken))
+        yield read_members(rows.where(ours))
+
+
+def split(rows: list[tuple[int, ...]], at: int) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
+    """Cut a list in two."""
+    return rows[:at], rows[at:]
+
+
+def read_members(rows: DataFrame) -> tuple[Members, Texts]:
+    """Bring rows and their clusters to the driver."""
+    names = ["record_id", "arrival_no", "received_day", "cluster_no", "cluster_id", "text"]
+    frame = rows.select(*names).toPandas().sort_values("arrival_no", ignore_index=True)
+    numbers, clusters = frame["arrival_no"].to_numpy(np.int64), frame["cluster_no"].to_numpy(np.int64)
+    founders, first = np.unique(clusters, return_index=True)
+    outside = ~np.isin(founders, numbers)
+    members = Members(
+        record_ids=id_bytes(frame["record_id"]),
+        numbers=numbers,
+        days=day_numbers(frame["received_day"]),
+        clusters=clusters,
+        founders=founders[outside],
+        founder_ids=id_bytes(frame["cluster_id"].iloc[first[outside]]),
+    )
+    return members, normalised(frame["text"])
+
+
+def read_merges(log: DataFrame) -> Merges:
+    """Read which clusters have become part of which: the newest word on each."""
+    newest = F.min_by(F.struct("cluster_no", "cluster_id"), "cluster_no").alias("now")
+    rows = log.groupBy("absorbed_no").agg(newest).select("absorbed_no", "now.*").toPandas()
+    numbers = rows["absorbed_no"].to_numpy(np.int64), rows["cluster_no"].to_numpy(np.int64)
+    return no_merges().add(*numbers, id_bytes(rows["cluster_id"]))
+
+
+def read_arrivals(records: DataFrame) -> Arrivals:
+    """Bring the records of a batch that are not withheld to the driver, in the order of their arrival."""
+    open_records = records.where(F.col("withheld").isNull()).select("record_id", "received_day", "text", "position")
+    frame = open_records.toPandas().sort_values(["position", "record_id"], ignore_index=True)
+    return Arrivals(id_bytes(frame["record_id"]), day_numbers(frame["received_day"]), normalised(frame["text"]))
+
+
+def clustering_frame(spark: SparkSession, assignment: Assignment) -> DataFrame:
+    """Give what the index answered as rows: the record's number, its cluster, and why."""
+    members, links = assignment.members, assignment.links
+    others, joined = id_strings(links.other_ids), id_strings(links.cluster_ids)
+    reasons = [
+        (other, round(similarity, 6), cluster if number >= 0 else None, number if number >= 0 else None)
+        for other, similarity, cluster, number in zip(
+            others, links.similarity.tolist(), joined, links.clusters.tolist(), strict=True
+        )
+    ]
+    bounds = np.searchsorted(links.row, np.arange(len(members) + 1))
+    rows = zip(
+        id_strings(members.record_ids),
+        members.numbers.tolist(),
+        id_strings(assignment.cluster_ids),
+        members.clusters.tolist(),
+        (reasons[start:end] for start, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)),
+        assignment.capped.tolist(),
+        strict=True,
+    )
+    return spark.createDataFrame(list(rows), uncommented(CLUSTERING))
+
+
+def id_bytes(ids: "pd.Series[str]") -> Bytes:
+    """Read ids: 64 hex digits each."""
+    return np.frombuffer(bytes.fromhex("".join(ids)), dtype=np.uint8).reshape(-1, ID_BYTES)
+
+
+def id_strings(ids: Bytes) -> list[str]:
+    """Write ids as 64 hex digits."""
+    digits = ids.tobytes().hex()
+    return [digits[start : start + 2 * ID_BYTES] for start in range(0, len(digits), 2 * ID_BYTES)]
+
+
+def day_numbers(days: "pd.Series[date]") -> Days:
+    """Count days from 1970."""
+    return np.array([(day - EPOCH).days for day in days], dtype=np.int32)
+
+
+def normalised(texts: "pd.Series[str]") -> Texts:
+    """Lay texts into one buffer, normalised; a missing one is empty."""
+    return normalise_texts(*encode([text if isinstance(text, str) else "" for text in texts]))
