@@ -30,8 +30,9 @@ import numpy as np
 import rensa
 
 from pipelines.kernels.bands import choose_bands
-from pipelines.kernels.clusters import Pairs, Search, find_pairs
+from pipelines.kernels.clusters import Pairs, find_pairs
 from pipelines.kernels.minhash import signatures
+from pipelines.kernels.similarity import Search
 from pipelines.kernels.texts import encode, first_equal, normalise, normalise_texts
 from tests.benchmarks.made_up_tickets import brute_force, make_tickets
 

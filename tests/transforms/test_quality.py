@@ -133,7 +133,7 @@ def test_what_is_counted_beside_the_ledger(spark: SparkSession) -> None:
         spark,
         tables.TICKETS_SILVER,
         record("r1", spans=[span, ("text", "URL", 5, 9, 0.9)]),
-        record("r2", cluster_id="r1", spans=[span]),
+        record("r2", cluster_id="r1", spans=[span], links_capped=True),
         record("r3", cluster_id=None),
     )
     votes = frame(spark, tables.LABELS, *rows[tables.LABELS])
@@ -141,4 +141,4 @@ def test_what_is_counted_beside_the_ledger(spark: SparkSession) -> None:
     assert [tuple(row) for row in votes_by_voter(votes).collect()] == [("human", 2), ("slm", 1)]
     assert [tuple(row) for row in quarantine_by_reason(quarantine).collect()] == [("confidence_missing", 1)]
     assert [tuple(row) for row in redactions_by_type(tickets).collect()] == [("PERSON", 2), ("URL", 1)]
-    assert [tuple(row) for row in cluster_counts(tickets).collect()] == [(2, 1, 2)]
+    assert [tuple(row) for row in cluster_counts(tickets).collect()] == [(2, 1, 2, 1)]

@@ -56,16 +56,19 @@ class ClusterCache:
         self.index = ClusterIndex(search, settings.window_days)
         self.manifest: Manifest | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the index has caught up with the tables, so that it only has to learn what is committed."""
+        return self.manifest is not None
+
     def catch_up(self, history: DataFrame, merges: DataFrame, table_id: str) -> None:
-        """Make the index say what the tables say; once, before the first micro-batch of a stream.
+        """Make the index say what the tables say: before the first micro-batch of a stream.
 
         Args:
             history: silver.tickets.
             merges: silver.cluster_merges.
             table_id: of silver.tickets; a table that is made anew has another.
         """
-        if self.manifest:
-            return
         stored = look_at(history)
         found = self.open(fingerprint(FORMAT, table_id, self.settings), stored)
         self.manifest = found

@@ -12,10 +12,11 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from pipelines.contracts import PLACES, TABLES
+from pipelines.contracts import CLUSTER_MERGES, PLACES, TABLES, TICKETS_SILVER
 from pipelines.declaration import Table
 from pipelines.errors import WorkspaceError
 from pipelines.transforms.agreement import current
+from pipelines.transforms.clusters import current_clusters
 from pipelines.vocabulary import Place
 
 
@@ -162,7 +163,8 @@ def table_id(spark: SparkSession, store: TableStore, table: Table) -> str:
 def register_views(spark: SparkSession, store: TableStore) -> None:
     """Give tables that stand by path their names in SQL, and every place a reader's view `..._current`.
 
-    A place's view hides the old row of a record that is being moved (see `transforms.agreement.current`).
+    A place's view hides the old row of a record that is being moved (see `transforms.agreement.current`);
+    silver_tickets_current gives each ticket the cluster that its own has become part of.
     """
     for table in TABLES:
         schema = f"{store.schema_prefix}{table.schema}"
@@ -171,6 +173,8 @@ def register_views(spark: SparkSession, store: TableStore) -> None:
             spark.sql(f"CREATE TABLE IF NOT EXISTS {schema}.{table.name} USING delta LOCATION '{store.path(table)}'")
     for place, table in PLACES.items():
         read_place(spark, store, place).createOrReplaceTempView(f"{table.schema}_{table.name}_current")
+    tickets, merges = (read_table(spark, store, table) for table in (TICKETS_SILVER, CLUSTER_MERGES))
+    tickets.transform(current_clusters, merges).createOrReplaceTempView("silver_tickets_current")
 
 
 def read_place(spark: SparkSession, store: TableStore, place: Place) -> DataFrame:

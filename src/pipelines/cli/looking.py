@@ -58,6 +58,7 @@ def show_report(counted: Report) -> None:
     show_counts("Quarantine by reason", "reason", counted.quarantine)
     show_counts("Votes by voter", "voter", counted.votes)
     show_counts("Redacted by type", "type", counted.redactions)
+    show_counts("Near-duplicates", "counted", counted.clusters)
     show_ledger(counted.ledger)
 
 

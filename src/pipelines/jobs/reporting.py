@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pipelines import contracts as tables
 from pipelines.adapters.delta import TableStore, read_place, read_table
 from pipelines.errors import LedgerError
+from pipelines.transforms.clusters import current_clusters
 from pipelines.transforms.quality import (
     cluster_counts,
     ledger,
@@ -76,7 +77,8 @@ def report(spark: SparkSession, store: TableStore) -> Report:
         reasons = pool.submit(by_name, quarantine.transform(quarantine_by_reason))
         votes = pool.submit(by_name, stored[tables.LABELS].transform(votes_by_voter))
         redactions = pool.submit(by_name, stored[tables.TICKETS_SILVER].transform(redactions_by_type))
-        clusters = pool.submit(single_row, stored[tables.TICKETS_SILVER].transform(cluster_counts))
+        current = stored[tables.TICKETS_SILVER].transform(current_clusters, stored[tables.CLUSTER_MERGES])
+        clusters = pool.submit(single_row, current.transform(cluster_counts))
         return Report(
             ledger=counted.result(),
             tables=dict(zip((table.full_name for table in stored), rows, strict=True)),

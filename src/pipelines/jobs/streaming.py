@@ -134,19 +134,19 @@ def clean(tickets: DataFrame, label_rows: DataFrame, clusters: ClusterCache, flo
 def cluster(texts: DataFrame, clusters: ClusterCache, flow: Flow, write: BatchWrite) -> None:
     """Commit redacted records with their clusters, then the clusters that they have made one."""
     spark = texts.sparkSession
-    history = read_table(spark, flow.store, tables.TICKETS_SILVER)
     log = read_table(spark, flow.store, tables.CLUSTER_MERGES)
-    clusters.catch_up(history, log, table_id(spark, flow.store, tables.TICKETS_SILVER))
+    if not clusters.is_open:
+        history = read_table(spark, flow.store, tables.TICKETS_SILVER)
+        clusters.catch_up(history, log, table_id(spark, flow.store, tables.TICKETS_SILVER))
     assignment = clusters.index.assign(read_arrivals(texts))
     clustered = texts.transform(add_clusters, clustering_frame(spark, assignment))
     append_once(clustered, flow.store, tables.TICKETS_SILVER, write)
     hit("after_silver")
     clusters.learn(assignment, write)
-    # From what is stored: a repeated batch has no new records, but the clusters it joined must still be told.
-    stored = read_batch(spark, flow.store, tables.TICKETS_SILVER, write)
-    merged = stored.transform(merge_clusters, log)
-    if not merged.isEmpty():
-        append_once(merged, flow.store, tables.CLUSTER_MERGES, write)
+    # A repeated batch has no new records, but its clusters that became one may still be untold.
+    if assignment.has_merged or not len(assignment.members):
+        stored = read_batch(spark, flow.store, tables.TICKETS_SILVER, write)
+        append_once(stored.transform(merge_clusters, log), flow.store, tables.CLUSTER_MERGES, write)
     hit("after_merges")
 
 

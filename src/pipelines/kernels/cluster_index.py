@@ -73,6 +73,7 @@ class Assignment:
         links: why: of all pairs that are similar enough, those that joined what was apart; by their row.
         capped: which were not compared with everything in a giant bucket.
         merges: all merges, with those that the arrivals caused.
+        has_merged: whether they caused one.
         segment: what the index has to learn.
     """
 
@@ -80,6 +81,7 @@ class Assignment:
     links: Links
     capped: Flags
     merges: Merges
+    has_merged: bool
     segment: Segment
 
     @property
@@ -127,7 +129,7 @@ class ClusterIndex:
         new = choose_new(members, first, distinct, past)
         segment = build_segment(members.take(new), signed.take(np.searchsorted(distinct, first[new])))
         at = capped[np.searchsorted(distinct, first)]
-        return Assignment(members, every.take(kept), at, merges, segment)
+        return Assignment(members, every.take(kept), at, merges, merges is not self.merges, segment)
 
     def admit(self, arrivals: Arrivals, clusters: Indices, links: Links) -> Members:
         """Number the arrivals, and name the clusters that began in history."""

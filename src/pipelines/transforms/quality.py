@@ -90,12 +90,21 @@ def redactions_by_type(tickets: DataFrame) -> DataFrame:
 
 
 def cluster_counts(tickets: DataFrame) -> DataFrame:
-    """Count near-duplicates: one row of records (clustered ones), clusters, and largest (records of the largest)."""
-    sizes = tickets.where(F.col("cluster_id").isNotNull()).groupBy("cluster_id").agg(F.sum(F.lit(1)).alias("size"))
+    """Count near-duplicates among tickets with the clusters of today.
+
+    Returns:
+        One row: records (clustered ones), clusters, largest (records of the largest), capped (records that a crowded
+        LSH bucket kept from being compared with all).
+    """
+    clustered = tickets.where(F.col("cluster_id").isNotNull())
+    sizes = clustered.groupBy("cluster_id").agg(
+        F.sum(F.lit(1)).alias("size"), F.sum(F.col("links_capped").cast("int")).alias("capped")
+    )
     return sizes.select(
         F.coalesce(F.sum("size"), F.lit(0)).alias("records"),
         F.coalesce(F.sum(F.lit(1)), F.lit(0)).alias("clusters"),
         F.coalesce(F.max("size"), F.lit(0)).alias("largest"),
+        F.coalesce(F.sum("capped"), F.lit(0)).alias("capped"),
     )
 
 
