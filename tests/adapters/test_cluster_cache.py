@@ -94,7 +94,7 @@ def past(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Silve
 
 @pytest.fixture
 def files(past: Silver) -> Iterator[Path]:
-    folder = past.root / "cache"
+    folder = past.root / "cache" / "clusters"
     kept = {path.name: path.read_bytes() for path in folder.iterdir()}
     yield folder
     for path in folder.iterdir():
@@ -169,7 +169,7 @@ def test_days_outside_the_window_leave_the_index_and_many_small_segments_become_
         cache.learn(assignment, BatchWrite("silver", 1, number))
     # Days 6 to 11 are inside the window of the newest.
     assert sum(map(len, cache.index.segments)) == 6
-    assert len(list((tmp_path / "cache").glob("*.segment"))) == len(cache.index.segments)
+    assert len(list((tmp_path / "cache" / "clusters").glob("*.segment"))) == len(cache.index.segments)
     for number in range(12, 20):
         assignment = silver.ask(cache, [(f"{number}", f"{number} other words {'klm' * number}")], day)
         cache.learn(assignment, BatchWrite("silver", 1, number))

@@ -6,6 +6,7 @@ anew when its files are gone, damaged, of another table or of other settings.
 """
 
 import json
+import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from pipelines.settings import ClusterSettings
 
 FORMAT = 1
 """Raised when files of before cannot be read any more, or mean something else."""
+FOLDER = "clusters"
 MANIFEST = "manifest.json"
 
 
@@ -44,15 +46,15 @@ class ClusterCache:
     """The index of one stream.
 
     Args:
-        folder: on the driver's own disk.
+        caches: folder of the workspace's caches, on the driver's own disk.
         settings: what counts as nearly the same, and for how long.
     """
 
-    def __init__(self, folder: Path, settings: ClusterSettings) -> None:
+    def __init__(self, caches: Path, settings: ClusterSettings) -> None:
         search = Search(
             settings.similarity_threshold, settings.shingle_chars, settings.seed, settings.max_miss, settings.max_bucket
         )
-        self.folder, self.settings = folder, settings
+        self.folder, self.settings = caches / FOLDER, settings
         self.index = ClusterIndex(search, settings.window_days)
         self.manifest: Manifest | None = None
 
@@ -136,6 +138,11 @@ class ClusterCache:
         for path in self.folder.iterdir():
             if path.name not in named:
                 path.unlink(missing_ok=True)
+
+
+def forget(folder: Path) -> None:
+    """Delete an index: the next stream makes it again from what the table says by then."""
+    shutil.rmtree(folder / FOLDER, ignore_errors=True)
 
 
 def read_manifest(path: Path) -> Manifest | None:

@@ -4,12 +4,13 @@ Appends carry a transaction id (`txnAppId`, `txnVersion`), so that a repeated mi
 are a MERGE that only deletes. No commit mixes inserts and deletes.
 """
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from delta.tables import DeltaTable
 from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pipelines.contracts import CLUSTER_MERGES, PLACES, TABLES, TICKETS_SILVER
@@ -138,12 +139,41 @@ def append_once(frame: DataFrame, store: TableStore, table: Table, write: BatchW
         writer.save(store.path(table))
 
 
-def remove_superseded(decided: DataFrame, store: TableStore, table: Table) -> None:
-    """Delete the rows of a place whose record has a newer decision: the second half of a move."""
-    spark = decided.sparkSession
-    target = (
+def update_rows(frame: DataFrame, store: TableStore, table: Table, key: str, names: Sequence[str]) -> None:
+    """Replace some columns of rows that stand, in one transaction; streams that read the table pass it over."""
+    new: dict[str, str | Column] = {name: f"new.{name}" for name in names}
+    target = delta_table(frame.sparkSession, store, table).alias("old")
+    target.merge(frame.alias("new"), f"old.{key} = new.{key}").whenMatchedUpdate(set=new).execute()
+
+
+def next_batch(spark: SparkSession, store: TableStore, query: str, tables: Sequence[Table]) -> int:
+    """Number the next batch of a query that has no checkpoint to count for it."""
+    ours = F.col("query_epoch") == f"{query}/1"
+    newest = [read_table(spark, store, table).where(ours).agg(F.max("batch_id")).first() for table in tables]
+    return 1 + max((int(row[0]) for row in newest if row and row[0] is not None), default=-1)
+
+
+def vacuum(spark: SparkSession, store: TableStore, table: Table) -> None:
+    """Delete the files that the newest version of a table does not use; earlier versions cannot be read any more."""
+    check = "spark.databricks.delta.retentionDurationCheck.enabled"
+    before = spark.conf.get(check, "true")
+    spark.conf.set(check, "false")
+    try:
+        delta_table(spark, store, table).vacuum(0)
+    finally:
+        spark.conf.set(check, str(before))
+
+
+def delta_table(spark: SparkSession, store: TableStore, table: Table) -> DeltaTable:
+    """Open a table to change its rows."""
+    return (
         DeltaTable.forName(spark, store.name(table)) if store.catalog else DeltaTable.forPath(spark, store.path(table))
     )
+
+
+def remove_superseded(decided: DataFrame, store: TableStore, table: Table) -> None:
+    """Delete the rows of a place whose record has a newer decision: the second half of a move."""
+    target = delta_table(decided.sparkSession, store, table)
     newer = "place.record_id = decided.record_id AND place.decision_no < decided.decision_no"
     target.alias("place").merge(decided.alias("decided"), newer).whenMatchedDelete().execute()
 

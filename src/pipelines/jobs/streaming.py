@@ -106,7 +106,7 @@ def bronze_label_files(flow: Flow) -> StreamingQuery:
 
 def silver(flow: Flow) -> StreamingQuery:
     """Bronze -> silver.tickets and silver.annotations: once each, redacted, clustered, matched."""
-    clusters = ClusterCache(flow.cache_folder / "clusters", flow.settings.clusters)
+    clusters = ClusterCache(flow.cache_folder, flow.settings.clusters)
 
     def write_batch(batch: DataFrame, write: BatchWrite) -> None:
         messages, rows = rows_of(batch, tables.TICKETS_BRONZE), rows_of(batch, tables.LABEL_FILES)
@@ -146,7 +146,9 @@ def cluster(texts: DataFrame, clusters: ClusterCache, flow: Flow, write: BatchWr
     # A repeated batch has no new records, but its clusters that became one may still be untold.
     if assignment.has_merged or not len(assignment.members):
         stored = read_batch(spark, flow.store, tables.TICKETS_SILVER, write)
-        append_once(stored.transform(merge_clusters, log), flow.store, tables.CLUSTER_MERGES, write)
+        merged = stored.transform(merge_clusters, log)
+        if not merged.isEmpty():
+            append_once(merged, flow.store, tables.CLUSTER_MERGES, write)
     hit("after_merges")
 
 

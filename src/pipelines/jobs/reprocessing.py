@@ -1,0 +1,163 @@
+"""Redacting again after a change of policy: silver first, then votes, verdicts and every copy of an old text.
+
+Each step finds its work by comparing what stands, not by what an earlier step remembers: a run that was cut off is
+finished by the next one.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+
+from pyspark.sql import DataFrame, SparkSession
+
+from pipelines import contracts as tables
+from pipelines.adapters.cluster_cache import forget
+from pipelines.adapters.delta import (
+    BatchWrite,
+    append_once,
+    next_batch,
+    read_batch,
+    read_table,
+    update_rows,
+    vacuum,
+)
+from pipelines.adapters.spark import hold
+from pipelines.declaration import Table
+from pipelines.errors import VerificationError
+from pipelines.faults import hit
+from pipelines.jobs.streaming import Flow, route
+from pipelines.transforms.agreement import judge, place_decided
+from pipelines.transforms.intake import read_label_rows, read_tickets, tickets_from_label_rows
+from pipelines.transforms.labelling import cast_votes
+from pipelines.transforms.redaction import redact
+from pipelines.transforms.reprocessing import (
+    gone_values,
+    open_again,
+    reopen,
+    stale_records,
+    still_telling,
+    tell_old_texts,
+)
+
+QUERY = "reprocess"
+REDACTED = ("subject", "text", "spans", "withheld", "redaction_version")
+COPIES = (tables.TRAINING_EXAMPLES, tables.QUARANTINE, tables.REVIEW_QUEUE)
+"""Tables that tell a record's subject and text once more."""
+
+
+@dataclass(frozen=True)
+class Reprocessed:
+    """What was done.
+
+    Attributes:
+        redacted: records that were redacted again.
+        changed: records of which a copy told another text: voted on and judged again.
+        values: personal values that the old rules had left in these texts.
+        remaining: rows by table that still hold a value that is gone from their record's text.
+    """
+
+    redacted: int
+    changed: int
+    values: int
+    remaining: dict[str, int]
+
+    def as_dict(self) -> dict[str, object]:
+        """For `--json`."""
+        return asdict(self)
+
+    def check(self) -> None:
+        """Refuse to call it done while a table still tells an old value.
+
+        Raises:
+            VerificationError: with the tables and how many of their rows.
+        """
+        left = {name: rows for name, rows in self.remaining.items() if rows}
+        if left:
+            found = ", ".join(f"{name}={rows}" for name, rows in left.items())
+            raise VerificationError(
+                f"Old values still stand in {found} (rows). Stop the streams that write there, then run "
+                "`lakehouse reprocess silver` again."
+            )
+
+
+def reprocess_silver(flow: Flow, version: str, since: date | None, tell: Callable[[str], None]) -> Reprocessed:
+    """Redact again what was redacted by other rules, judge again what that changed, and look for old values.
+
+    Args:
+        flow: with the redactor of the rules that hold now.
+        version: their fingerprint.
+        since: only records received from this day on.
+        tell: told which step begins.
+    """
+    spark, store = flow.spark, flow.store
+    stale = hold(read_table(spark, store, tables.TICKETS_SILVER).transform(stale_records, version, since))
+    raw = hold(raw_texts(flow).transform(reopen, stale))
+    tell(f"{raw.count():,} records were redacted by other rules; redacting them again")
+    redacted = hold(raw.transform(redact, flow.redactor))
+    values = hold(raw.transform(gone_values, redacted, stale))
+    update_rows(redacted, store, tables.TICKETS_SILVER, "record_id", REDACTED)
+    # The index holds the old texts.
+    forget(flow.cache_folder)
+    hit("after_redacting_again")
+    changed = judge_again(flow, tell)
+    return Reprocessed(
+        redacted=redacted.count(),
+        changed=changed,
+        values=values.where("was_left").count(),
+        remaining={table.full_name: count_telling(flow, table, values) for table in (tables.TICKETS_SILVER, *COPIES)},
+    )
+
+
+def raw_texts(flow: Flow) -> DataFrame:
+    """Open every record of bronze: those of messages, and those that labelled files brought along."""
+    messages = read_table(flow.spark, flow.store, tables.TICKETS_BRONZE).transform(read_tickets, flow.pseudonym_key)
+    rows = read_table(flow.spark, flow.store, tables.LABEL_FILES).transform(read_label_rows, flow.pseudonym_key)
+    return messages.unionByName(rows.transform(tickets_from_label_rows, messages.limit(0)))
+
+
+def judge_again(flow: Flow, tell: Callable[[str], None]) -> int:
+    """Vote and decide anew on every record of which a copy tells an old text, and replace the copies."""
+    spark, store = flow.spark, flow.store
+    copies = [read_table(spark, store, table) for table in COPIES]
+    changed = hold(read_table(spark, store, tables.TICKETS_SILVER).transform(tell_old_texts, copies))
+    count = changed.count()
+    if not count:
+        return 0
+    tell(f"{count:,} records read differently now; voting and judging again")
+    write = BatchWrite(QUERY, 1, next_batch(spark, store, QUERY, (tables.LABELS, tables.DECISIONS)))
+    tickets = read_table(spark, store, tables.TICKETS_SILVER)
+    records = hold(tickets.join(changed, on="record_id", how="left_semi"))
+    nobody = read_table(spark, store, tables.ANNOTATIONS).limit(0)
+    votes = records.transform(cast_votes, nobody, flow.pin_labeller(), datetime.now(UTC))
+    append_once(votes, store, tables.LABELS, write)
+    hit("after_voting_again")
+    decide_again(flow, changed, records, write)
+    return count
+
+
+def decide_again(flow: Flow, changed: DataFrame, records: DataFrame, write: BatchWrite) -> None:
+    """Commit a new decision for each changed record, then let its copies follow."""
+    spark, store = flow.spark, flow.store
+
+    def read_touched(table: Table) -> DataFrame:
+        return read_table(spark, store, table).join(records.select("text_key"), on="text_key", how="left_semi")
+
+    previous = read_touched(tables.DECISIONS).transform(open_again, changed)
+    votes, now = read_touched(tables.LABELS), datetime.now(UTC)
+    judged = records.transform(judge, votes, previous, flow.labels, flow.settings.gate, now)
+    append_once(judged, store, tables.DECISIONS, write)
+    hit("after_deciding_again")
+    stored = read_batch(spark, store, tables.DECISIONS, write)
+    route(hold(stored.transform(place_decided, records)), flow, write)
+
+
+def count_telling(flow: Flow, table: Table, values: DataFrame) -> int:
+    """Count the rows of a table that hold a value that is gone from their record's text."""
+    rows = read_table(flow.spark, flow.store, table)
+    return rows.transform(still_telling, ["subject", "text"], values).count()
+
+
+def delete_old_files(spark: SparkSession, flow: Flow) -> None:
+    """Delete the files of earlier versions of these tables: with them goes the past that old values still stand in."""
+    for table in (tables.TICKETS_SILVER, *COPIES):
+        vacuum(spark, flow.store, table)
