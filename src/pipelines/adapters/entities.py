@@ -1,94 +1,71 @@
 """What the language model takes for a person or a place, asked only about sentences that can hold one, each once.
 
 Most sentences of a ticket are made of dictionary words in lower case: the model finds nothing in them but mistakes, and
-reading them is most of the time that redaction takes.
+reading them is most of the time that redaction takes. Templates and quoted mails say the same sentence again and again.
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from collections.abc import Iterator, Mapping, Sequence
 
+from pipelines.adapters.memory import Memory, digest
 from pipelines.adapters.names import NameFinder
+from pipelines.adapters.network import EntityTagger
+from pipelines.transforms.placeholders import Span
 
-if TYPE_CHECKING:
-    from presidio_analyzer.nlp_engine import NlpArtifacts, SpacyNlpEngine
-    from spacy.language import Language
-    from spacy.tokens import Span
-
-BATCH_SENTENCES = 64
 BOUNDARY = re.compile(r"(?<=[.!?])[ \t]+(?=\S)|\n+")
-WRITTEN = re.compile(r"[\d@]|\bdot\b|://|\w\.\w", re.IGNORECASE)
-"""What a text must hold for a written form to be in it, and so for context words to count."""
+MOST_SENTENCES = 100_000
+"""Sentences whose answer is kept in a process: some 30 MB."""
 
-
-@dataclass(frozen=True)
-class Entity:
-    """A finding of the model, named as spaCy names it: Presidio's recognizer reads these three."""
-
-    label_: str
-    start_char: int
-    end_char: int
+Answer = tuple[Span, ...]
 
 
 class EntityFinder:
-    """Runs the model over sentences, and gives Presidio what it expects of a text.
+    """Runs the model over sentences.
 
     Args:
-        engine: Presidio's engine around the model.
+        labels: the type of personal data of the model's labels; what has none is left out.
+        score: of a finding: the model itself gives none.
         names: tells which sentences can hold a name.
         only_names: whether nothing else is looked for; otherwise the model reads every sentence.
     """
 
-    def __init__(self, engine: "SpacyNlpEngine", language: str, names: NameFinder, only_names: bool) -> None:
-        self.engine, self.language, self.names, self.only_names = engine, language, names, only_names
-        self.nlp: Language = engine.get_nlp(language)
-        self.labels: dict[str, str] = engine.ner_model_configuration.model_to_presidio_entity_mapping or {}
+    def __init__(
+        self, tagger: EntityTagger, labels: Mapping[str, str], score: float, names: NameFinder, only_names: bool
+    ) -> None:
+        self.tagger, self.labels, self.score = tagger, labels, score
+        self.names, self.only_names = names, only_names
+        self.memory: Memory[Answer] = Memory(MOST_SENTENCES)
 
-    def read(self, texts: Sequence[str]) -> "list[NlpArtifacts]":
-        """Give the artifacts of texts, as many as texts."""
-        places = [list(sentences(text)) for text in texts]
-        asked = {
-            text[start:end]: None
-            for text, spans in zip(texts, places, strict=True)
-            for start, end in spans
-            if not self.only_names or self.names.may_name(text[start:end])
-        }
-        found = dict(zip(asked, map(list, self.ask(list(asked))), strict=True))
-        return [
-            self.artifacts(text, [moved(one, start) for start, end in spans for one in found.get(text[start:end], ())])
-            for text, spans in zip(texts, places, strict=True)
-        ]
+    def read(self, texts: Sequence[str]) -> list[list[Span]]:
+        """Give the findings in each text."""
+        places = [[(start, text[start:end]) for start, end in sentences(text)] for text in texts]
+        answers = self.answer(dict.fromkeys(sentence for spans in places for _, sentence in spans))
+        return [[moved(one, start) for start, sentence in spans for one in answers[sentence]] for spans in places]
 
-    def ask(self, asked: Sequence[str]) -> Iterator[Iterator[Entity]]:
+    def answer(self, wanted: Mapping[str, None]) -> dict[str, Answer]:
+        """Answer for different sentences, asking the model about those that are new and can hold something."""
+        keys = {sentence: digest(sentence) for sentence in wanted}
+        answers = {sentence: self.memory.get(key) for sentence, key in keys.items()}
+        new = [sentence for sentence, known in answers.items() if known is None]
+        asked = [sentence for sentence in new if not self.only_names or self.names.may_name(sentence)]
+        found = dict(zip(asked, self.ask(asked), strict=True))
+        for sentence in new:
+            answers[sentence] = self.memory.put(keys[sentence], found.get(sentence, ()))
+        return {sentence: answer or () for sentence, answer in answers.items()}
+
+    def ask(self, asked: Sequence[str]) -> Iterator[Answer]:
         """Run the model over sentences, names and places in their capitals."""
-        cased = [self.names.recase(sentence) for sentence in asked]
-        for doc in self.nlp.pipe(cased, batch_size=BATCH_SENTENCES):
-            yield (
-                Entity(self.labels[entity.label_], entity.start_char, entity.end_char)
-                for entity in doc.ents
-                if entity.label_ in self.labels
+        for entities in self.tagger.find([self.names.recase(sentence) for sentence in asked]):
+            yield tuple(
+                Span(start, end, self.labels[label], self.score)
+                for label, start, end in entities
+                if label in self.labels
             )
 
-    def artifacts(self, text: str, entities: list[Entity]) -> "NlpArtifacts":
-        """Make what Presidio's recognizers read; words only where a written form may need those around it."""
-        from presidio_analyzer.nlp_engine import NlpArtifacts
 
-        doc = self.nlp.make_doc(text if WRITTEN.search(text) else "")
-        return NlpArtifacts(
-            # Of spaCy's spans, Presidio's recognizer reads the three fields that ours have as well.
-            entities=cast("list[Span]", entities),
-            tokens=doc,
-            tokens_indices=[token.idx for token in doc],
-            lemmas=[token.lower_ for token in doc],
-            nlp_engine=self.engine,
-            language=self.language,
-        )
-
-
-def moved(entity: Entity, by: int) -> Entity:
+def moved(span: Span, by: int) -> Span:
     """Say a finding in a sentence in the text's own places."""
-    return Entity(entity.label_, entity.start_char + by, entity.end_char + by)
+    return Span(span.start + by, span.end + by, span.type, span.score)
 
 
 def sentences(text: str) -> Iterator[tuple[int, int]]:

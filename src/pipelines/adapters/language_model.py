@@ -7,16 +7,15 @@ from pipelines.errors import MissingDependencyError
 from pipelines.redaction_policy import RedactionSettings
 
 if TYPE_CHECKING:
-    from presidio_analyzer.nlp_engine import SpacyNlpEngine
+    from spacy.language import Language
 
 UNUSED_PIPES = ["tagger", "parser", "attribute_ruler", "tok2vec"]
 INSTALL = "pip install 'intent-lakehouse[redact]'"
 
 
-def load_language_model(settings: RedactionSettings) -> "tuple[SpacyNlpEngine, Gazetteer, str]":
+def load_language_model(settings: RedactionSettings) -> "tuple[Language, Gazetteer, str]":
     """Load the spaCy model without the pipes that only grammar needs, lists of words, and its version."""
     import spacy
-    from presidio_analyzer.nlp_engine import NerModelConfiguration, SpacyNlpEngine
 
     try:
         nlp = spacy.load(settings.spacy_model, exclude=UNUSED_PIPES)
@@ -28,8 +27,4 @@ def load_language_model(settings: RedactionSettings) -> "tuple[SpacyNlpEngine, G
     gazetteer = build_gazetteer(nlp)
     if nlp.has_pipe("lemmatizer"):  # its lists were all that was wanted
         nlp.remove_pipe("lemmatizer")
-    models = [{"lang_code": settings.language, "model_name": settings.spacy_model}]
-    engine = SpacyNlpEngine(models, NerModelConfiguration(labels_to_ignore=["CARDINAL", "ORDINAL"]))
-    # Set here and not by engine.load(), which would load all pipes, and download what is missing.
-    engine.nlp = {settings.language: nlp}  # type: ignore[assignment]  # declared as None by its constructor
-    return engine, gazetteer, str(nlp.meta["version"])
+    return nlp, gazetteer, str(nlp.meta["version"])

@@ -7,6 +7,7 @@ typed without it.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pipelines.adapters.gazetteer import MIN_NAME_CHARS, Gazetteer
 
@@ -41,6 +42,8 @@ OWNED = re.compile(
 NO_NAMES = frozenset({"i", "i'm", "i've", "i'd", "i'll"})
 MOST_CUED = 3
 LONGEST = 5
+MOST_WORDS = 100_000
+"""Words that are looked up once: most words of all tickets are the same few thousand."""
 SURE, LIKELY, POSSIBLE = 0.85, 0.6, 0.5
 
 
@@ -65,6 +68,7 @@ class NameFinder:
 
     def __init__(self, gazetteer: Gazetteer) -> None:
         self.gazetteer = gazetteer
+        self.look_up = lru_cache(maxsize=MOST_WORDS)(self.look_up_anew)
 
     def find(self, text: str) -> Iterator[tuple[int, int, float]]:
         """Give start, end and score of each name in a text."""
@@ -100,8 +104,8 @@ class NameFinder:
     def may_name(self, sentence: str) -> bool:
         """Say whether a sentence can hold a name or a place: an unheard word, or a capital that no start explains."""
         for match in WORD.finditer(sentence):
-            word = self.classify(match)
-            if word.kind in "SU" or (word.capital and match.start() > 0 and word.key not in NO_NAMES):
+            _, key, kind, capital = self.look_up(match[0])
+            if kind in "SU" or (capital and match.start() > 0 and key not in NO_NAMES):
                 return True
         return False
 
@@ -112,11 +116,15 @@ class NameFinder:
         return any(self.gazetteer.is_name(word) or not self.gazetteer.is_ordinary(word) for word in unmasked)
 
     def classify(self, match: re.Match[str]) -> Word:
-        """Look one word up."""
-        written = POSSESSIVE.sub("", match[0].rstrip("."))
+        """Look one word of a text up."""
+        length, key, kind, capital = self.look_up(match[0])
+        return Word(match.start(), match.start() + length, key, kind, capital)
+
+    def look_up_anew(self, word: str) -> tuple[int, str, str, bool]:
+        """Give length, key, kind and casing of a word."""
+        written = POSSESSIVE.sub("", word.rstrip("."))
         key, capital = written.lower(), written[:1].isupper()
-        kind = self.kind_of(key, capital, match[0].endswith("."))
-        return Word(match.start(), match.start() + len(written), key, kind, capital)
+        return len(written), key, self.kind_of(key, capital, word.endswith(".")), capital
 
     def kind_of(self, key: str, capital: bool, dotted: bool) -> str:
         """Say what a word can be in a name."""

@@ -5,7 +5,7 @@ Presidio's matching ignores case; `(?-i:` brings it back, and `\K` keeps what st
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,8 @@ from pipelines.errors import SettingsError
 from pipelines.redaction_policy import OwnPattern, RedactionSettings
 
 if TYPE_CHECKING:
-    from presidio_analyzer import EntityRecognizer, RecognizerRegistry, RecognizerResult
-    from presidio_analyzer.nlp_engine import NlpArtifacts, SpacyNlpEngine
+    from presidio_analyzer import EntityRecognizer, RecognizerResult
+    from presidio_analyzer.nlp_engine import NlpArtifacts
 
 Find = Callable[[str], Iterable[tuple[int, int, float]]]
 
@@ -103,22 +103,7 @@ CARD = (
 )
 """Presidio's card pattern, with Mastercard's 2-series, 19 digits, and Maestro's 12; each match must pass Luhn."""
 
-DIGIT = re.compile(r"\d")
-GATES: dict[str, re.Pattern[str]] = {
-    "EMAIL_ADDRESS": re.compile(r"@|\bdot\b|\[dot\]", re.IGNORECASE),
-    "URL": re.compile(r"\w\.\w|://", re.IGNORECASE),
-    "IP_ADDRESS": re.compile(r"\d|::"),
-    **dict.fromkeys(("PHONE_NUMBER", "CREDIT_CARD", "IBAN_CODE", "US_SSN", "CRYPTO"), DIGIT),
-    **dict.fromkeys(("US_PASSPORT", "US_DRIVER_LICENSE", "US_BANK_NUMBER", "US_ITIN"), DIGIT),
-}
-"""What a text must hold for an entity to be in it at all; without it, its recognizers need not run."""
-
 IBAN = re.compile(r"(?<![A-Z0-9])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,34}", re.IGNORECASE)
-
-
-def possible_entities(text: str, entities: tuple[str, ...]) -> list[str]:
-    """Name the entities that the text can hold at all; an entity without a gate always can."""
-    return [entity for entity in entities if entity not in GATES or GATES[entity].search(text)]
 
 
 def find_ibans(text: str) -> Iterator[tuple[int, int, float]]:
@@ -202,26 +187,30 @@ def own_context(pattern: OwnPattern) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w)(?:{words})\w{{0,2}}(?!\w)[^\d,;\n<>]*\Z", re.IGNORECASE)
 
 
-def build_registry(
-    settings: RedactionSettings, nlp_engine: "SpacyNlpEngine", gazetteer: Gazetteer
-) -> "RecognizerRegistry":
-    """Collect the recognizers of the settings' entities.
+def choose_recognizers(
+    settings: RedactionSettings, gazetteer: Gazetteer, model_entities: Collection[str]
+) -> "list[EntityRecognizer]":
+    """Collect the recognizers of the settings' entities; the language model finds `model_entities` beside them.
 
     Raises:
         SettingsError: when an entity has none.
     """
     from presidio_analyzer import RecognizerRegistry
+    from presidio_analyzer.predefined_recognizers import SpacyRecognizer
 
     presidio = RecognizerRegistry(supported_languages=[settings.language])
-    presidio.load_predefined_recognizers(languages=[settings.language], nlp_engine=nlp_engine)
+    presidio.load_predefined_recognizers(languages=[settings.language])
     own = build_recognizers(settings, gazetteer)
-    theirs = [one for one in presidio.recognizers if REPLACED.isdisjoint(one.supported_entities)]
-    supported = {entity for one in (*own, *theirs) for entity in one.supported_entities}
+    theirs = [
+        one
+        for one in presidio.recognizers
+        if REPLACED.isdisjoint(one.supported_entities) and not isinstance(one, SpacyRecognizer)
+    ]
+    supported = {entity for one in (*own, *theirs) for entity in one.supported_entities} | set(model_entities)
     missing = sorted(set(settings.names) - supported)
     if missing:
         raise SettingsError(
             f"Setting redaction.entities: nothing detects {', '.join(missing)}; "
             f"choose among {', '.join(sorted(supported))}."
         )
-    chosen = [one for one in (*own, *theirs) if not set(settings.names).isdisjoint(one.supported_entities)]
-    return RecognizerRegistry(recognizers=chosen, supported_languages=[settings.language])
+    return [one for one in (*own, *theirs) if not set(settings.names).isdisjoint(one.supported_entities)]

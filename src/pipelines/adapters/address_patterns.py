@@ -1,0 +1,91 @@
+"""The words and shapes of postal addresses, as patterns; all are linear in the length of the text."""
+
+import re
+
+SEGMENT = re.compile(r"[^\n,;]+")
+MARKS = " \t>?*|-\u2013\u2022"
+WORDS = r"[^\W\d_][\w.'\u2019/-]*(?:[ ][^\W\d_][\w.'\u2019/-]*){0,4}?"
+NUMBER = r"\d{1,6}(?!st\b|nd\b|rd\b|th\b)[a-rt-z]?(?:[-/]\d{1,4}[a-z]?)?"
+STREET = (
+    r"(?:street|str|st|avenue|ave|av|road|rd|lane|ln|drive|dr|boulevard|blvd|court|ct|terrace|square|sq|crescent|close|"
+    r"parkway|pkwy|highway|hwy|place|pl|way|loop|circle|cir|trail|alley|grove|plaza|quay|row|mews|gardens?|hill)"
+)
+ENDS_AS_STREET = (
+    r"\w{2,}(?:stra(?:\u00df|ss)e|str\.?|weg|gasse|platz|allee|ring|damm|ufer|straat|laan|gracht|plein|gade|vej|all\u00e9|"
+    r"gata|gatan|v\u00e4gen|g\u00e5rden|vegen|veien|katu|tie|kuja|gatve|iela|vagur|braut|steenweg|br\u00fccke)"
+)
+BEGINS_AS_STREET = (
+    r"(?:rue|avenue|av\.|boulevard|chemin|all\u00e9e|impasse|place|quai|via|viale|piazza|corso|vicolo|calle|c/|avenida|"
+    r"avda\.?|plaza|paseo|camino|cami\u00f1o|r\u00faa|carrer|rua|travessa|pra\u00e7a|largo|ul\.|ulica|al\.|aleja|os\.|"
+    r"n\u00e1m\u011bst\u00ed|trg|cesta|strada|bulevardul|utca)"
+)
+HUNGARIAN = r"(?:utca|u\.|\u00fat|\u00fatja|t\u00e9r|t\u00e9re|rkp\.|k\u00f6r\u00fat|krt\.?|k\u00f6z|sor)"
+UNIT = (
+    r"(?:apt|apartment|suite|ste|unit|flat|room|rm|floor|bldg|building|p\.?[ ]?o\.?[ ]?box|postbox|box|psc|cmr)\.?[ ]?"
+    r"(?:no\.?[ ]?|#)?\d+[a-z]?"
+)
+POSTCODE = r"(?:\d{4,6}(?:-\d{3,4})?|\d{3}[ ]\d{2}|\d{4}[ ][a-z]{2}|[a-z]{1,2}\d[a-z\d]?[ ]\d[a-z]{2})"
+MILITARY = r"(?:[adf]po)[ ](?:a[aep])[ ]\d{5}(?:-\d{4})?|(?:uss|usns|usnv|uscgc)[ ]\w+"
+FLAGS = re.IGNORECASE
+
+STREETS = re.compile(
+    rf"(?<![\w.]){NUMBER}[ ](?:{WORDS}[ ])?{STREET}\b\.?"
+    rf"|(?<![\w.]){NUMBER}[ ]{WORDS}[ ]{NUMBER}(?![\w.])"
+    rf"|(?<![\w.]){NUMBER}[ ]{BEGINS_AS_STREET}[ ]{WORDS}(?![\w])"
+    rf"|\b{BEGINS_AS_STREET}[ ]{WORDS}[ ]{NUMBER}(?![\w.])"
+    rf"|(?:(?<![\w.]){NUMBER}[ ])?\b{ENDS_AS_STREET}[ ]{NUMBER}(?![\w.])"
+    rf"|(?<![\w.]){NUMBER}[ ]{ENDS_AS_STREET}(?![\w])"
+    rf"|(?:(?<![\w.]){NUMBER}[ ])?\b(?:(?-i:(?:[^\W\d_a-z]\S*[ ]){{1,3}})|\w+[ ]){HUNGARIAN}[ ]{NUMBER}(?!\w)",
+    FLAGS,
+)
+UNITS = re.compile(rf"\b{UNIT}(?:[ ]{UNIT})*\b|\b(?:{MILITARY})\b", FLAGS)
+ZIP_IN_WORDS = re.compile(rf"\b(?:zip|postal|post)[ -]?(?:code)?(?:[ ]is|:)?[ ]({POSTCODE})\b", FLAGS)
+STATE_AND_ZIP = re.compile(r"\b(?-i:[A-Z]{1,3})[ ]\d{4,6}(?:-\d{4})?(?!\w)")
+NAMED = re.compile(r"\baddress(?:[ ]is|:)[ >?\n]{0,6}(?=(?-i:[\dA-Z])[^\n]*\d)", FLAGS)
+STATUTES = frozenset({"usc", "code", "codes", "section", "sections", "article", "cfr", "act", "statute"})
+FOLLOWS = r"(?:for|on|with|but|by|last|next|this|which|that|since|when|because|as)"
+LIVES = re.compile(
+    r"\b(?:i['\u2019]?m|i am|we are|we['\u2019]re|is|liv(?:e|es|ed|ing)|mov(?:e|ed|ing)|grew up|based|located|born|"
+    r"travel(?:l?ing|l?ed)?|stay(?:ed|ing)?|return(?:ed|ing)?|fly(?:ing)?|flew|flown|drove|years?|store|office|shop|"
+    r"branch)[ ](?:here[ ])?"
+    rf"(?:in|from|to|at|near)[ ]({WORDS})(?=[ ]?(?:[.,;:!?\n)]|$)|[ ]{FOLLOWS}\b)",
+    FLAGS,
+)
+SIDE = rf"(?:{NUMBER}[ ])?{WORDS}(?:[ ]{NUMBER})?"
+CORNER = re.compile(
+    rf"\bcorner of ({SIDE}\.? and {SIDE}(?:[ ]{STREET}\b)?)(?=[ ]?(?:[.,;:!?\n)]|$)|[ ]{FOLLOWS}\b)", FLAGS
+)
+WHEREABOUTS = re.compile(
+    r"\b(?:liv(?:e|es|ed|ing)|mov(?:e|ed|ing)|grew|born|visit(?:ed|ing)?|travel\w*|fl(?:y|ying|ew|ight)|stay(?:ed|ing)?|"
+    r"resid\w+|return(?:ed|ing)?|address|citizens?|native|originally|holidays?|vacation|trip|i['\u2019]?m in|i am in|"
+    r"my (?:home|family|country))\b",
+    FLAGS,
+)
+"""What makes a country personal: somebody lives there, or is on the way."""
+REGIONS = frozenset(
+    {
+        "us", "usa", "uk", "gb", "eu", "uae", "europe", "africa", "asia", "america", "oceania", "antarctica", "england",
+        "scotland", "wales", "united states", "united states of america", "united kingdom", "great britain",
+        "czech republic", "russia", "south korea", "north korea", "european union", "eea",
+    }
+)  # fmt: skip
+BEFORE = re.compile(r"\d{1,6}[a-z]?[ ]$", FLAGS)
+TITLED = re.compile(r"(?:[ ]\w[\w.'\u2019/-]*){1,5}?(?=[ ][a-z]|$)")
+SENTENCE_BREAK = re.compile(r"[.?!]\s|\n")
+SENTENCE_END = re.compile(r"[.?!](?=\s|$)")
+PLACE_LINE = re.compile(
+    rf"{WORDS}(?:[ ](?:{POSTCODE}|[a-z]{{1,3}}))?(?:[ ]{POSTCODE})?|{POSTCODE}(?:[ ]{WORDS})?|\d{{1,3}}", FLAGS
+)
+LETTERS = re.compile(r"[^\W\d_]+")
+DIGIT = re.compile(r"\d")
+TOWARDS = frozenset({"in", "from", "to", "at", "near"})
+SHIPS = frozenset({"uss", "usns", "usnv", "uscgc"})
+"""What LIVES cannot do without, and what UNITS finds without a digit."""
+LONGEST_PLACE = 40
+MAX_PARTICLE = 4
+PREPOSITIONS = frozenset({"in", "at", "by", "to", "for", "on", "with", "and", "or", "as", "is"})
+MAX_PLAIN_WORDS = 3
+MOST_BETWEEN = 2
+"""Short lines that may stand between telling ones: city and region."""
+SEPARATORS = MARKS + ",;\n."
+POSTCODE_LINE = re.compile(rf"(?:[a-z]{{1,3}}[ ]|[^\W\d_]{{3,}}[ ])?{POSTCODE}(?![\w-])", FLAGS)

@@ -1,0 +1,168 @@
+"""Runs recognizers over a text: those that can find something in it, and nothing around them that is not needed.
+
+What `AnalyzerEngine.analyze` does is done here in the same order and with the same outcome: Presidio's recognizers find
+and validate, Presidio's enhancer raises scores by context words, a finding inside a surer one of its type goes. Not
+done: reading a text for a form of which it does not have the characters, words for a finding that no context can raise.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipelines.adapters.phones import PhoneFinder
+from pipelines.transforms.placeholders import Span
+
+if TYPE_CHECKING:
+    from presidio_analyzer import EntityRecognizer, RecognizerResult
+    from presidio_analyzer.nlp_engine import NlpArtifacts
+    from spacy.language import Language
+
+FLAGS = re.IGNORECASE
+SOMETHING = re.compile(r"[\d@]|\bdot\b|\[dot\]|\w\.\w|:[/:]", FLAGS)
+"""What one written form at least must hold; without it, none of those below is looked for."""
+PERSON_CUES = re.compile(
+    r"\bname\b|^(?:hi|hello|hey|dear|good)\b|\b(?:regards|sincerely|cheers|thanks|thank|best|respectfully|yours)\b"
+    r"|\b(?-i:Mr|Mrs|Ms|Miss|Mx|Dr|Prof)\b",
+    FLAGS | re.MULTILINE,
+)
+"""What the patterns of names begin with: words, so that a text without any written form can have them."""
+SCREENS: dict[str, re.Pattern[str]] = {
+    "CreditCardRecognizer": re.compile(r"\d(?:[ -]?\d){11}"),
+    "Ticket_cards": re.compile(r"\d(?:[ -]?\d){11}"),
+    "Ticket_CREDIT_CARD": re.compile(r"\d(?:[ -]?\d){11}"),
+    "Ticket_EMAIL_ADDRESS": re.compile(r"@|\bdot\b|\[dot\]|\(dot\)", FLAGS),
+    "Ticket_URL": re.compile(r"\w\.\w|://", FLAGS),
+    "Ticket_PHONE_NUMBER": re.compile(r"\d{3}|\d[^\n]{0,3}\d"),
+    "Ticket_found_IBAN_CODE": re.compile(r"[a-z]{2}\d{2}", FLAGS),
+    "CryptoRecognizer": re.compile(r"(?:bc1|[13])[a-z0-9]{25}", FLAGS),
+    "IpRecognizer": re.compile(r"\d\.\d|::|[\da-f]:[\da-f]", FLAGS),
+    "PhoneRecognizer": re.compile(r"\d[^\d\n]{0,40}\d"),
+    "UsBankRecognizer": re.compile(r"\d{8}"),
+    "UsItinRecognizer": re.compile(r"9\d{2}[ -]?[5-9]\d"),
+    "UsLicenseRecognizer": re.compile(r"\d{6}|[a-z]{1,2}\d|\d{2}[a-z]{3}\d{5}|\d{3}[a-z]{2}\d{4}", FLAGS),
+    "UsPassportRecognizer": re.compile(r"\d{8}"),
+    "UsSsnRecognizer": re.compile(r"\d{5}-\d{4}|\d{3}-\d{6}|\d{9}|\d{3}[ .-]\d{2}[ .-]\d{4}"),
+    "Ticket_LOCATION": re.compile(r"\d[a-z]? \w", FLAGS),
+    "Ticket_PERSON": PERSON_CUES,
+}
+"""By recognizer: what a text must hold for a finding to be in it; one without a screen reads every text."""
+KNOWN_PACKAGES = ("presidio_analyzer", "pipelines")
+AHEAD = 100
+"""Where a finding itself has no telling word, the enhancer takes the next one behind it."""
+UP_TO_SPACE = re.compile(r"\S*")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A recognizer, what it needs to see, and what can raise its findings' scores.
+
+    Attributes:
+        phones: reads instead of a recognizer of phone numbers.
+        context: any of its context words; None when it has none.
+    """
+
+    recognizer: "EntityRecognizer"
+    screen: re.Pattern[str] | None
+    phones: PhoneFinder | None
+    context: re.Pattern[str] | None
+
+
+class Screens:
+    """Runs recognizers.
+
+    Args:
+        recognizers: Presidio's and ours.
+        nlp: cuts texts into words, where context words may count.
+        wanted: the types that are looked for.
+    """
+
+    def __init__(
+        self, recognizers: "Sequence[EntityRecognizer]", nlp: "Language", language: str, wanted: Iterable[str]
+    ) -> None:
+        from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
+        from presidio_analyzer.nlp_engine import NoOpNlpEngine
+
+        self.recognizers, self.nlp, self.language, self.wanted = list(recognizers), nlp, language, list(wanted)
+        self.parts = [read_part(recognizer) for recognizer in recognizers]
+        self.enhancer = LemmaContextAwareEnhancer()
+        self.engine = NoOpNlpEngine([{"lang_code": language, "model_name": ""}])
+        self.engine.load()
+        self.no_words = self.engine.process_text("", language)
+
+    def find(self, text: str) -> Iterator[Span]:
+        """Give all findings in a text, unsure and overlapping ones too."""
+        is_written = SOMETHING.search(text) is not None
+        for part in self.parts:
+            if part.screen is None or ((is_written or part.screen is PERSON_CUES) and part.screen.search(text)):
+                yield from self.run(part, text)
+
+    def run(self, part: Part, text: str) -> Iterator[Span]:
+        """Run one recognizer."""
+        kind = part.recognizer.supported_entities[0]
+        if part.phones and not (part.context and part.context.search(text)):
+            yield from (Span(start, end, kind, score) for start, end, score in part.phones.find(text))
+            return
+        results = self.ask(part, text)
+        end = max((result.end for result in results), default=0) + AHEAD
+        if results and part.context and part.context.search(text, 0, end):
+            words = self.words(text, end)
+            results = self.enhancer.enhance_using_context(text, results, words, [part.recognizer])
+        for result in results:
+            yield Span(result.start, result.end, result.entity_type, round(result.score, 4))
+
+    def ask(self, part: Part, text: str) -> "list[RecognizerResult]":
+        """Get a recognizer's findings as Presidio's own type; it may look for more than is wanted."""
+        if part.phones:
+            return [self.phone_result(part, *place) for place in part.phones.find(text)]
+        found = part.recognizer.analyze(text, self.wanted, self.no_words) or []
+        return [result for result in found if result.entity_type in self.wanted]
+
+    def phone_result(self, part: Part, start: int, end: int, score: float) -> "RecognizerResult":
+        """Put a phone number as its recognizer would."""
+        from presidio_analyzer import AnalysisExplanation, RecognizerResult
+
+        metadata = {RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: part.recognizer.id}
+        explanation = AnalysisExplanation(recognizer=type(part.recognizer).__name__, original_score=score)
+        kind = part.recognizer.supported_entities[0]
+        return RecognizerResult(kind, start, end, score, explanation, metadata)
+
+    def words(self, text: str, end: int) -> "NlpArtifacts":
+        """Cut a text into words for the enhancer, not much farther than the last finding: it looks back."""
+        from presidio_analyzer.nlp_engine import NlpArtifacts
+
+        tail = UP_TO_SPACE.match(text, end)
+        doc = self.nlp.make_doc(text[: tail.end() if tail else end])
+        words = [token.lower_ for token in doc]
+        artifacts = NlpArtifacts([], doc, [token.idx for token in doc], words, self.engine, self.language)
+        vocabulary = self.nlp.vocab
+        telling = {word for word in set(words) if not (vocabulary[word].is_stop or vocabulary[word].is_punct)} - {"be"}
+        artifacts.keywords = [piece for word in words if word in telling for piece in word.split(":")]
+        return artifacts
+
+
+def read_part(recognizer: "EntityRecognizer") -> Part:
+    """Prepare a recognizer; screens are for those we know, not for others' subclasses of the same name."""
+    from presidio_analyzer.predefined_recognizers import PhoneRecognizer
+
+    words = "|".join(map(re.escape, recognizer.context or ()))
+    is_known = type(recognizer).__module__.partition(".")[0] in KNOWN_PACKAGES
+    return Part(
+        recognizer=recognizer,
+        screen=SCREENS.get(str(recognizer.to_dict()["name"])) if is_known else None,
+        phones=PhoneFinder(recognizer) if type(recognizer) is PhoneRecognizer else None,
+        context=re.compile(words, FLAGS) if words else None,
+    )
+
+
+def outermost(spans: Iterable[Span]) -> list[Span]:
+    """Leave out findings that stand inside a finding of the same type that is as sure."""
+    kept: list[Span] = []
+    open_spans: list[Span] = []
+    for span in sorted(set(spans), key=lambda one: (one.type, one.start, -one.end, -one.score)):
+        open_spans = [one for one in open_spans if one.type == span.type and one.end >= span.start]
+        inside = any(span.end <= one.end and span.score <= one.score for one in open_spans)
+        if span.score > 0 and not inside:
+            kept.append(span)
+            open_spans.append(span)
+    return kept

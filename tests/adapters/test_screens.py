@@ -1,0 +1,114 @@
+"""Screens change what a text costs, and nothing of what is found in it: Presidio's own engine is asked as well."""
+
+import random
+from collections.abc import Iterator
+
+import pytest
+from faker import Faker
+from presidio_analyzer import AnalyzerEngine, EntityRecognizer, RecognizerRegistry
+from presidio_analyzer.predefined_recognizers import PhoneRecognizer
+
+from pipelines.adapters import detectors, screens
+from pipelines.adapters.phones import PhoneFinder
+from pipelines.adapters.screens import Screens, outermost
+from pipelines.configuration import load_settings
+from pipelines.transforms.placeholders import Span
+
+SETTINGS = load_settings([], environment={}).redaction
+STRUCTURED = (
+    "CREDIT_CARD", "US_SSN", "IP_ADDRESS", "CRYPTO", "US_PASSPORT", "US_DRIVER_LICENSE", "US_BANK_NUMBER", "US_ITIN",
+    "PHONE_NUMBER",
+)  # fmt: skip
+CONTEXTS = (
+    "", "my phone number is ", "the driver license ", "bank account ", "passport ", "card ", "ssn: ", "wallet ",
+    "call me, my friend in the office said on cell ", "ip ", "tax id ",
+)  # fmt: skip
+
+
+def stock_recognizers() -> list[EntityRecognizer]:
+    registry = RecognizerRegistry(supported_languages=["en"])
+    registry.load_predefined_recognizers(languages=["en"])
+    return [one for one in registry.recognizers if set(STRUCTURED) & set(one.supported_entities)]
+
+
+def made_up(count: int) -> Iterator[str]:
+    """Texts of written forms and of what only looks like them, each behind a word that counts or does not."""
+    draw = random.Random(5)
+    fake = Faker(["en_US", "de_DE", "en_GB", "fr_FR"])
+    fake.seed_instance(5)
+    forms = (
+        "?########", "?#?#?#", "9##-7#-####", "(###) ### #### ext. ##", "#### #### #### ####", "#.###", "::#", "164#",
+        "1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2", "########?", "##/##/20##", "##:##", "+44 20 #### ####", "%###.",
+    )  # fmt: skip
+    makers = (
+        fake.phone_number, fake.credit_card_number, lambda: fake["en_US"].ssn(), fake.ipv4, fake.ipv6, fake.iban,
+        lambda: fake.bothify(draw.choice(forms)), lambda: str(draw.randrange(10 ** draw.randint(1, 18))),
+    )  # fmt: skip
+    for _ in range(count):
+        parts = [draw.choice(CONTEXTS) + draw.choice(makers)() for _ in range(draw.randint(1, 3))]
+        yield draw.choice((", ", ". ", "\n", " ", " and then ")).join(parts) + draw.choice(("", ".", " today", "!"))
+
+
+def test_screened_recognizers_find_what_presidio_finds() -> None:
+    engine = detectors.load_engine(SETTINGS)
+    recognizers = stock_recognizers()
+    ours = Screens(recognizers, engine.entities.tagger.nlp, "en", STRUCTURED)
+    presidio = AnalyzerEngine(
+        registry=RecognizerRegistry(recognizers=recognizers, supported_languages=["en"]),
+        nlp_engine=ours.engine,
+        supported_languages=["en"],
+    )
+    found = 0
+    for text in made_up(1500):
+        results = presidio.analyze(text, "en", list(STRUCTURED), nlp_artifacts=ours.words(text, len(text)))
+        expected = {(one.start, one.end, one.entity_type, round(one.score, 4)) for one in results}
+        spans = {(one.start, one.end, one.type, one.score) for one in outermost(ours.find(text))}
+        assert spans == expected, text
+        found += len(expected)
+    assert found > 2000
+
+
+@pytest.mark.parametrize("name", screens.SCREENS)
+def test_every_screen_belongs_to_a_recognizer(name: str) -> None:
+    engine = detectors.load_engine(SETTINGS)
+    known = {str(one.to_dict()["name"]) for one in (*engine.screens.recognizers, *stock_recognizers())}
+    assert name in known
+
+
+def test_a_text_without_a_written_form_is_read_by_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = detectors.load_engine(SETTINGS)
+    ran: list[str] = []
+    run = Screens.run
+
+    def note(self: Screens, part: screens.Part, text: str) -> Iterator[Span]:
+        ran.append(str(part.recognizer.to_dict()["name"]))
+        return run(self, part, text)
+
+    monkeypatch.setattr(Screens, "run", note)
+    assert list(engine.screens.find("where is the parcel that i have been waiting for")) == []
+    assert set(ran).isdisjoint(screens.SCREENS)
+
+
+def test_numbers_apart_are_asked_for_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    analyze = PhoneRecognizer.analyze
+
+    def note(self: PhoneRecognizer, text: str, *arguments: object) -> object:
+        asked.append(text)
+        return analyze(self, text, *arguments)
+
+    finder = PhoneFinder(PhoneRecognizer())
+    monkeypatch.setattr(PhoneRecognizer, "analyze", note)
+    text = "in 2021 I called (212) 555-0147, then +44 20 7946 0958; 3 times"
+    found = [text[start:end] for start, end, _ in finder.find(text)]
+    assert found == ["(212) 555-0147", "+44 20 7946 0958"]
+    assert list(finder.find(text)) == list(finder.find(text))
+    assert len(asked) == 3
+    assert max(map(len, asked)) < 24
+
+
+def test_only_what_stands_inside_an_equally_sure_finding_of_its_type_goes() -> None:
+    whole, inside, surer, other = (
+        Span(0, 9, "PERSON", 0.6), Span(2, 5, "PERSON", 0.6), Span(2, 4, "PERSON", 0.9), Span(0, 9, "URL", 0.5),
+    )  # fmt: skip
+    assert set(outermost([inside, whole, surer, other, whole, Span(0, 3, "URL", 0.0)])) == {whole, surer, other}
