@@ -28,7 +28,7 @@ SENTENCE_SUBJECT = re.compile(
     r"(?:['\u2019]s|[ ](?:is|was|had|has|said|says|told|asked|called|wrote|sent|spent|lives|works))\b"
 )
 CUES = re.compile(
-    r"\b(?:(?P<title>mr|mrs|ms|miss|mx|dr|prof)\b\.?|name(?:[ ]is|:)?|named[ ](?:him|her)|founders:|starring|"
+    r"\b(?:(?P<title>mr|mrs|ms|miss|mx|dr|prof)\b\.?|(?:sur)?name(?:[ ]is|:)?|named[ ](?:him|her)|founders:|starring|"
     r"(?:directed|written|signed|sung|sold|handled|helped)[ ]by|(?:spoke|speak|talked|talking)[ ](?:to|with)|"
     r"says|said)[ ]+",
     re.IGNORECASE,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Find = Callable[[str], Iterable[tuple[int, int, float]]]
 
-RULES_VERSION = 4
+RULES_VERSION = 5
 """Raise it with every change of a pattern: it is part of each row's redaction_version."""
 
 NAME = r"(?-i:\p{Lu}[\p{L}'\u2019-]+(?:[ ](?:\p{Lu}[\p{L}'\u2019-]+|\p{Lu}\.|de|da|van|von|bin|al)){0,3})"
@@ -32,7 +32,11 @@ NOT_A_NAME = (
 )
 NOT_A_FIRST_NAME = r"(?!(?:not|on|in|the|wrong|misspelled|missing|still|being|spelled|incorrect|different|now|too)\b)"
 NOT_A_LAST_NAME = r"(?!(?:and|but|i|my|is|from|with|on|in|at|the|a|to|or|so|not|here|please|can|how|this|we)\b)"
+GREETING = r"(?:hi|hello|hey|dear|hola|hallo|bonjour|ciao|salut|merhaba)"
 CLOSING = r"(?:regards|sincerely|cheers|thanks|thank you|best|best wishes|respectfully|yours)"
+NAMING = r"(?:[^\p{L}\p{N}\n<]{1,4}|[ ]?<\w{1,6}>[ ]?)"
+"""What may stand between a cue and a name: a space, an emoji, a colon, a tag."""
+AT = r"(?:@|[(\[{<#]at?[)\]}>#]|&#64;)"
 EMAIL_LOCAL = r"[\w.%+&~!#$^'-]"
 URL_END = r"[^\s<>\"'.,;:!?()\[\]{}]"
 URL_BODY = rf"[^\s<>\"]*{URL_END}"
@@ -51,7 +55,8 @@ PATTERNS: dict[str, tuple[tuple[str, float], ...]] = {
     "EMAIL_ADDRESS": (
         # Presidio's own drops addresses whose domain is not on the public suffix list; a privacy filter must not.
         (rf"(?<!{EMAIL_LOCAL}){EMAIL_LOCAL}++@[\w-]+(?:\.[\w-]+)+", 1.0),
-        (rf"(?<![\w.+-])[\w.+-]++ ?(?:@|\(at\)|\[at\]| at ) ?[\w-]++ ?(?:\(dot\)|\[dot\]| dot ) ?{COMMON_TLD}\b", 0.9),
+        (rf"(?<![\w.+-])[\w.+-]++ ?(?:{AT}| at ) ?[\w-]++ ?(?:[(\[{{<#]dot[)\]}}>#]| dot ) ?{COMMON_TLD}\b", 0.9),
+        (rf"(?<![\w.+-])[\w.+-]++ ?{AT} ?[\w-]++ ?\. ?{COMMON_TLD}\b", 0.9),
     ),
     "URL": (
         # Presidio's own takes "arrived.it" for a host and leaves the query of "https://host?user=..." behind.
@@ -75,18 +80,22 @@ PATTERNS: dict[str, tuple[tuple[str, float], ...]] = {
         (rf"(?<![\w.-]){LOCAL_NUMBER}(?=[ -](?:office|fax|mobile|cell|home|work)\b)", 0.6),
     ),
     "CREDIT_CARD": (
-        # Four groups of four are a card even where a digit is mistyped.
-        (r"(?<![\w-])\d{4}([ -])\d{4}\1\d{4}\1\d{4}(?![\w-])", 0.6),
+        # Four groups of four are a card even where a digit is mistyped, whatever parts them.
+        (r"(?<![\w-])\d{4}([ -]|  |[./_]|(?:<[^<>\n]{1,6}>){1,2})\d{4}\1\d{4}\1\d{4}(?![\w-])", 0.6),
+        (r"(?<![\w-])\d(?: \d){12,18}(?![\w-])|(?<![\w-])\d\d(?: \d\d){7}(?![\w-])", 0.6),
+        (r"\bcard\b[^\d\n]{0,16}\K\d{4,5}(?:[ -]\d{3,5}){3}(?![\w-])", 0.5),
         # Twelve digits and more that are said to be a card, whatever their check digit.
         (r"\bcard\b[^\d\n]{0,16}\K\d{12,19}(?![\w-])", 0.5),
     ),
+    "US_SSN": ((r"\b(?:ssn|social security(?: number)?)\b[^\d\n]{0,8}\K\d(?:[ -]{0,3}\d){8}(?![\w-])", 0.6),),
+    "CRYPTO": ((r"(?<!\w)0x[0-9a-f]{40}(?!\w)", 1.0),),
     "PERSON": (
-        (rf"\b(?:my|our) (?:full )?name(?: is|'s|\u2019s|:) ?\K{NAME}", 0.7),
+        (rf"\b(?:my|our) (?:full )?name(?: is|'s|\u2019s|:){NAMING}?\K{NAME}", 0.7),
         (rf"\bmy name is \K{NOT_A_FIRST_NAME}{ANY_CASE}(?: {NOT_A_LAST_NAME}{ANY_CASE})?", 0.6),
         (rf"^(?:hi|hello|hey|good (?:morning|afternoon|evening))\b[^\n.?]{{0,20}}\bthis is \K{NAME}", 0.6),
-        (rf"^(?:hi|hello|hey|dear),? \K{NOT_A_NAME}{NAME}(?=\s?[,!:;\n\u2013-])", 0.6),
+        (rf"^{GREETING},?{NAMING}\K{NOT_A_NAME}{NAME}(?=\s?[,!:;\n\u2013-])", 0.6),
         (rf"\b{CLOSING},?[ ]*\n\s{{0,3}}\K{NOT_A_NAME}{NAME}", 0.6),
-        (rf"\b{CLOSING},[ ]\K{NOT_A_NAME}{NAME}(?=[.!]?\s*\Z)", 0.6),
+        (rf"\b{CLOSING}[^\p{{L}}\p{{N}}\n<.!?]{{2,5}}\K{NOT_A_NAME}{NAME}(?=[.!]?\s*\Z)", 0.6),
         (rf"\b(?-i:Mr|Mrs|Ms|Miss|Mx|Dr|Prof)\.?[ ]\K{NAME}", 0.7),
     ),
     "LOCATION": ((rf"\b\d{{1,5}}[a-z]? (?-i:\p{{Lu}}[\p{{L}}'\u2019-]+ ){{1,3}}{STREET}\b", 0.6),),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipelines.adapters.phones import PhoneFinder
+from pipelines.adapters.recognizers import AT, GREETING
 from pipelines.transforms.placeholders import Span
 
 if TYPE_CHECKING:
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
     from spacy.language import Language
 
 FLAGS = re.IGNORECASE
-SOMETHING = re.compile(r"[\d@]|\bdot\b|\[dot\]|\w\.\w|:[/:]", FLAGS)
+SOMETHING = re.compile(rf"\d|{AT}|\bdot\b|\w\.\w|:[/:]", FLAGS)
 """What one written form at least must hold; without it, none of those below is looked for."""
 PERSON_CUES = re.compile(
-    r"\bname\b|^(?:hi|hello|hey|dear|good)\b|\b(?:regards|sincerely|cheers|thanks|thank|best|respectfully|yours)\b"
+    rf"\bname\b|^(?:{GREETING}|good)\b|\b(?:regards|sincerely|cheers|thanks|thank|best|respectfully|yours)\b"
     r"|\b(?-i:Mr|Mrs|Ms|Miss|Mx|Dr|Prof)\b",
     FLAGS | re.MULTILINE,
 )
@@ -30,8 +31,10 @@ PERSON_CUES = re.compile(
 SCREENS: dict[str, re.Pattern[str]] = {
     "CreditCardRecognizer": re.compile(r"\d(?:[ -]?\d){11}"),
     "Ticket_cards": re.compile(r"\d(?:[ -]?\d){11}"),
-    "Ticket_CREDIT_CARD": re.compile(r"\d(?:[ -]?\d){11}"),
-    "Ticket_EMAIL_ADDRESS": re.compile(r"@|\bdot\b|\[dot\]|\(dot\)", FLAGS),
+    "Ticket_CREDIT_CARD": re.compile(r"\d(?:[ -]?\d){11}|\d{4}(?:  |[./_]|<)\D{0,12}\d{4}"),
+    "Ticket_CRYPTO": re.compile(r"0x[\da-f]{40}", FLAGS),
+    "Ticket_EMAIL_ADDRESS": re.compile(rf"{AT}|\bdot\b", FLAGS),
+    "Ticket_US_SSN": re.compile(r"\bssn\b|\bsocial security\b", FLAGS),
     "Ticket_URL": re.compile(r"\w\.\w|://", FLAGS),
     "Ticket_PHONE_NUMBER": re.compile(r"\d{3}|\d[^\n]{0,3}\d"),
     "Ticket_found_IBAN_CODE": re.compile(r"[a-z]{2}\d{2}", FLAGS),

@@ -16,6 +16,11 @@ from pipelines.errors import CheckpointMismatchError, PipelineError
 
 BINARY_FILE = "path STRING, modificationTime TIMESTAMP, length BIGINT, content BINARY"
 
+SHORTEST = "4"
+"""What Spark allows as the least length of a plan's field."""
+
+MOST_FILES = str(2**31 - 1)
+
 WriteBatch = Callable[[DataFrame, BatchWrite], None]
 
 
@@ -42,6 +47,7 @@ def read_dropped_files(spark: SparkSession, landing_uri: str) -> DataFrame:
     reordered header silently. `maxFileAge` is lifted, because the default never reads a file that is more than a
     week older than the newest one, and never says so.
     """
+    hide_paths(spark, landing_uri)
     return (
         spark.readStream.format("binaryFile")
         .schema(BINARY_FILE)
@@ -49,6 +55,18 @@ def read_dropped_files(spark: SparkSession, landing_uri: str) -> DataFrame:
         .option("maxFileAge", "36500d")
         .load(landing_uri)
     )
+
+
+def hide_paths(spark: SparkSession, folder_uri: str) -> None:
+    """Keep the names of a folder's files out of plans, and so out of Spark's event log: people name files after people.
+
+    Plans name the files that they read in fields, which are cut at a length, and in descriptions, which are redacted; a
+    job that lists many files names one in its own description, so the driver lists them itself.
+    """
+    folder = folder_uri.partition("://")[2] or folder_uri
+    spark.conf.set("spark.sql.redaction.string.regex", rf"\Q{folder.rstrip('/')}/\E[^\n\]]*")
+    spark.conf.set("spark.sql.maxMetadataStringLength", SHORTEST)
+    spark.conf.set("spark.sql.sources.parallelPartitionDiscovery.threshold", MOST_FILES)
 
 
 def read_appends(spark: SparkSession, store: TableStore, tables: list[Table], files_per_batch: int) -> DataFrame:

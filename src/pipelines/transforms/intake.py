@@ -24,7 +24,7 @@ OPENED = (
     "ticket_key string, subject_key string, text_key string, source string, raw_subject string, raw_text string, "
     "created_micros long"
 )
-LABEL_KEYS = "annotation_id string, text_key string, new_record_id string, annotator_id string"
+LABEL_KEYS = "annotation_id string, text_key string, new_record_id string, annotator_id string, file_key string"
 FILE_ROWS = (
     "path string, row_number long, raw string, text string, annotator_id string, label string, "
     "confidence_score double, record_id string, error_code string, modified_micros long"
@@ -111,7 +111,8 @@ def read_label_rows(rows: DataFrame, pseudonym_key: bytes) -> DataFrame:
         *("keys.annotator_id", "label"),
         F.col("confidence_score").alias("confidence"),
         utc_day("file_modified_at").alias("received_day"),
-        position("path", F.lit(0), F.col("row_number")).alias("position"),
+        # A file may be named after a customer: outside bronze its name is a pseudonym too.
+        position("keys.file_key", F.lit(0), F.col("row_number")).alias("position"),
     ).select(*LABEL_ROWS)
 
 
@@ -200,12 +201,12 @@ def open_ticket(value: bytes | None, key: bytes) -> tuple[object, ...] | None:
 
 
 def key_label_row(key: bytes, path: str, row_number: int, text: str, annotator: str | None) -> tuple[str | None, ...]:
-    """Name a labelled row, its text and its annotator, in the order of LABEL_KEYS."""
+    """Name a labelled row, its text, its annotator and its file, in the order of LABEL_KEYS."""
     text_key = payloads.key_text(key, text)
     person = None if annotator is None else payloads.key_annotator(key, annotator)
     # Of the text, not of its key: a record has the same name in every workspace.
     record_id = payloads.name_content(LABEL_SOURCE, payloads.normalise_text(text))
-    return payloads.name_content(path, int(row_number)), text_key, record_id, person
+    return payloads.name_content(path, int(row_number)), text_key, record_id, person, payloads.key_file(key, path)
 
 
 def read_files(landing_root: str) -> Callable[[Iterable[pd.DataFrame]], Iterator[pd.DataFrame]]:

@@ -230,3 +230,8 @@ def key_subject(key: bytes, customer: tuple[str, str] | None) -> str | None:
 def key_annotator(key: bytes, annotator: str) -> str:
     """Make an annotator's pseudonym."""
     return pseudonym(key, "annotator", normalise_text(annotator).encode("utf-8", "surrogatepass"))
+
+
+def key_file(key: bytes, path: str) -> str:
+    """Make a dropped file's pseudonym."""
+    return pseudonym(key, "file", path.encode("utf-8", "surrogatepass"))
