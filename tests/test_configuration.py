@@ -85,6 +85,9 @@ def test_overlay_then_workspace_then_environment_win(tmp_path: Path) -> None:
             {"labelling": {"slm_below_confidence": 0.7}},
             "Setting labelling.slm_below_confidence: must be between gate.min_confidence and 1",
         ),
+        ({"features": {"max_phrase_words": 1}}, "Setting features.max_phrase_words: must be at least features.min"),
+        ({"features": {"max_key_phrases": 0}}, "Setting features.max_key_phrases: must be at least 1"),
+        ({"features": {"language": "fr"}}, "Setting features.language: expected one of 'en'"),
     ],
 )
 def test_a_wrong_setting_is_refused_by_its_key(own: dict[str, object], words: str) -> None:

@@ -47,8 +47,15 @@ def test_readme_commands_run_in_their_order(
         code = run(arguments_of(command))
         printed = capsys.readouterr()
         assert code == 0, f"{command}\n{printed.out[-2000:]}\n{printed.err[-2000:]}"
+    assert_cluster_is_named(capsys)
     assert_demo_is_whole(checkout / "demo")
     assert_validated(checkout / "my-project" / "validated")
+
+
+def assert_cluster_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["clusters", "--workspace", "my-project", "--json"]) == 0
+    (twice,) = json.loads(capsys.readouterr().out)
+    assert (twice["records"], "last order" in twice["phrases"]) == (2, True)
 
 
 def assert_demo_is_whole(workspace: Path) -> None:

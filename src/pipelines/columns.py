@@ -53,3 +53,21 @@ CLUSTERING = (
     column("links", LINKS, "Earlier records through which it belongs to the cluster; null when withheld"),
     column("links_capped", T.BooleanType(), "Whether a crowded LSH bucket kept it from being compared with all"),
 )
+SENTENCES = T.ArrayType(
+    T.StructType(
+        [
+            column("start", INTEGER, "First code point in the redacted text"),
+            column("end", INTEGER, "One past the last code point"),
+        ]
+    ),
+    containsNull=False,
+)
+KEY_PHRASES = T.ArrayType(
+    T.StructType(
+        [
+            column("phrase", STRING, "The words, in lower case"),
+            column("score", DOUBLE, "YAKE's score of the phrase in its text: the lower, the more telling"),
+        ]
+    ),
+    containsNull=False,
+)

@@ -14,7 +14,9 @@ from pipelines.columns import (
     HEADERS,
     IDENTITY,
     INTEGER,
+    KEY_PHRASES,
     LONG,
+    SENTENCES,
     SPANS,
     STRING,
     STRINGS,
@@ -110,6 +112,20 @@ ANNOTATIONS = declare(
     column("label", STRING, "Label given"),
     column("confidence", DOUBLE, "Annotator's confidence, 0 to 1; null when missing"),
     column("matched_by", STRING, "record_id, text_key, or new_record"),
+)
+
+TEXT_FEATURES = declare(
+    "silver.text_features",
+    1,
+    ("record_id",),
+    "features",
+    "What the redacted text of a record is about; no row for a withheld record",
+    *IDENTITY,
+    column("sentences", SENTENCES, "Where the sentences of the redacted text stand"),
+    column("tokens", INTEGER, "Words and numbers in the text; placeholders do not count"),
+    column("stems", STRINGS, "Stems of the words without stop words, in their order"),
+    column("key_phrases", KEY_PHRASES, "Key phrases (YAKE), best first; never a placeholder, nor across one"),
+    column("features_version", STRING, "Fingerprint of the features settings and version of Spark NLP"),
 )
 
 LABELS = declare(
@@ -220,6 +236,7 @@ TABLES: tuple[Table, ...] = (
     TICKETS_SILVER,
     CLUSTER_MERGES,
     ANNOTATIONS,
+    TEXT_FEATURES,
     LABELS,
     DECISIONS,
     TRAINING_EXAMPLES,

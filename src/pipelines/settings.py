@@ -97,6 +97,31 @@ class ClusterSettings:
 
 
 @dataclass(frozen=True)
+class FeatureSettings:
+    """Text features of silver: sentences, stems and key phrases, made by Spark NLP in the JVM."""
+
+    enabled: bool = True
+    language: Literal["en"] = "en"
+    """Of stop words and stems."""
+    min_phrase_words: int = 2
+    max_phrase_words: int = 3
+    max_key_phrases: int = 10
+    """Key phrases kept per text, the best ones."""
+    window_words: int = 3
+    """How far apart two words may stand to count as neighbours in a word's score."""
+
+    def __post_init__(self) -> None:
+        for key in ("min_phrase_words", "max_key_phrases", "window_words"):
+            require(getattr(self, key) > 0, f"features.{key}", "must be at least 1")
+        ordered = self.min_phrase_words <= self.max_phrase_words
+        require(ordered, "features.max_phrase_words", "must be at least features.min_phrase_words")
+
+    def fingerprint(self) -> str:
+        """Name these settings; they stand on every row of features."""
+        return fingerprint("features", self)
+
+
+@dataclass(frozen=True)
 class LabellingSettings:
     """Who votes, and when the language model is asked."""
 
@@ -195,6 +220,7 @@ class Settings:
     intake: IntakeSettings = field(default_factory=IntakeSettings)
     redaction: RedactionSettings = field(default_factory=RedactionSettings)
     clusters: ClusterSettings = field(default_factory=ClusterSettings)
+    features: FeatureSettings = field(default_factory=FeatureSettings)
     labelling: LabellingSettings = field(default_factory=LabellingSettings)
     models: ModelSettings = field(default_factory=ModelSettings)
     gate: GateSettings = field(default_factory=GateSettings)

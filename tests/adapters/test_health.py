@@ -19,8 +19,8 @@ def test_every_check_of_a_sound_machine_names_what_it_found(tmp_path: Path) -> N
     checks = health.check_surroundings(tmp_path / "new", None, uri, sys.executable)
 
     assert [check.name for check in checks] == [
-        "Python", "Java 17", "versions", "spark jars", "workers' Python", "memory", "disk", "Kafka (embedded)",
-        "extra redact", "extra label", "MLflow",
+        "Python", "Java 17", "versions", "spark jars", "nlp jars", "workers' Python", "memory", "disk",
+        "Kafka (embedded)", "extra redact", "extra label", "extra text-features", "MLflow",
     ]  # fmt: skip
     assert all(check.found for check in checks)
     assert all(check.fix for check in checks if not check.ok)
@@ -58,6 +58,13 @@ def test_jars_that_were_not_fetched_are_fetched_by_setup(tmp_path: Path, monkeyp
 
     assert health.check_jars("spark") == health.Check("spark jars", False, "not fetched yet", "lakehouse setup")
     assert not health.check_kafka(KafkaSettings(), tmp_path).ok
+    assert health.check_jars("nlp") == health.Check("nlp jars", False, "not fetched yet", "lakehouse setup")
+
+
+def test_jars_that_no_scala_has_are_nothing_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pyspark.__version__", "4.0.0")
+
+    assert health.check_jars("nlp").ok
 
 
 def test_a_python_without_pandas_cannot_run_workers(tmp_path: Path) -> None:

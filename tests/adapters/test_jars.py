@@ -1,3 +1,4 @@
+import re
 import shutil
 import subprocess
 import sys
@@ -35,7 +36,9 @@ class FakeIvy:
 
 
 def test_coordinates_for_spark_3_5_are_those_of_scala_2_12() -> None:
-    assert jars.coordinates("3.5.7") == {
+    coordinates = jars.coordinates("3.5.7")
+    assert coordinates.pop("nlp")[0] == "com.johnsnowlabs.nlp:spark-nlp_2.12:5.5.3"
+    assert coordinates == {
         "spark": ("io.delta:delta-spark_2.12:3.3.2", "org.apache.spark:spark-sql-kafka-0-10_2.12:3.5.7"),
         "broker": ("org.apache.kafka:kafka_2.13:3.9.1", "org.slf4j:slf4j-simple:1.7.36"),
     }
@@ -45,6 +48,7 @@ def test_coordinates_for_spark_4_0_are_those_of_scala_2_13() -> None:
     assert jars.coordinates("4.0.0") == {
         "spark": ("io.delta:delta-spark_2.13:4.0.0", "org.apache.spark:spark-sql-kafka-0-10_2.13:4.0.0"),
         "broker": ("org.apache.kafka:kafka_2.13:3.9.1", "org.slf4j:slf4j-simple:1.7.36"),
+        "nlp": (),
     }
 
 
@@ -93,6 +97,32 @@ def test_two_processes_that_fetch_at_once_both_get_the_jars(cache: Path, monkeyp
     assert first == second
     assert [jar.name for jar in first] == ["a-1.jar", "b-1.jar"]
     assert len(list(cache.iterdir())) == 1
+
+
+def test_text_features_ask_for_three_jars_and_for_nothing_that_these_name(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = jars.module_xml("nlp")
+    names = re.findall(
+        r'<dependency org="\S+" name="(\S+)" rev="\S+" conf="default->default" transitive="(\w+)"/>', module
+    )
+    assert names == [("spark-nlp_2.12", "false"), ("config", "false"), ("aws-java-sdk-core", "false")]
+    assert 'transitive="false"' not in jars.module_xml("spark") + jars.module_xml("broker")
+    assert jars.cached_jars("nlp") == []
+    monkeypatch.setattr(jars, "run_command", FakeIvy())
+    fetched = jars.resolve_jars("nlp", lambda line: None)
+    assert jars.cached_jars("nlp") == fetched
+    assert len(fetched) == 2
+
+
+def test_a_group_without_jars_for_this_scala_says_which_spark_has_them(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pyspark.__version__", "4.0.0")
+    assert not jars.jars_cached("nlp")
+    with pytest.raises(MissingDependencyError, match=r"no nlp jars .*Scala.*Type: pip install 'pyspark==3\.5\.7'"):
+        jars.resolve_jars("nlp", lambda line: None)
+    assert not cache.exists()
 
 
 def test_a_registry_that_does_not_answer_is_named(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

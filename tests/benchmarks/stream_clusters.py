@@ -34,11 +34,17 @@ from pipelines.jobs.streaming import Flow, cluster
 from pipelines.kernels.texts import encode, normalise_texts
 from pipelines.settings import Settings, SparkSettings
 from pipelines.transforms.clusters import current_clusters
+from pipelines.transforms.text_features import TextAnnotator
 from tests.benchmarks.made_up_tickets import brute_force, make_tickets
 
 SMALL = 10_000
 MICRO_BATCH = 1_000
 DAY = date(2026, 1, 5)
+
+
+def no_annotator() -> TextAnnotator:
+    """Refuse what this benchmark never asks for."""
+    raise RuntimeError("not asked for")
 
 
 class Silver:
@@ -59,6 +65,7 @@ class Silver:
             labels=[],
             redactor=lambda frames: frames,
             pin_labeller=lambda: lambda frames: frames,
+            load_annotator=no_annotator,
         )
         self.cache = ClusterCache(self.flow.cache_folder, settings.clusters)
         ensure_tables(spark, self.flow.store, (tables.TICKETS_SILVER, tables.CLUSTER_MERGES))

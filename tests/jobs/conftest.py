@@ -15,6 +15,7 @@ from pipelines.adapters.broker import running_broker
 from pipelines.adapters.delta import TableStore, ensure_tables
 from pipelines.adapters.kafka import OutgoingMessage, ensure_topic, produce, spark_options
 from pipelines.adapters.streams import StreamPlan
+from pipelines.adapters.text_annotator import build_annotator
 from pipelines.declaration import MapBatches
 from pipelines.jobs.reporting import Report, report
 from pipelines.jobs.runner import drain
@@ -129,6 +130,7 @@ class Lake:
             labels=LABELS,
             redactor=self.redactor,
             pin_labeller=lambda: self.labeller,
+            load_annotator=lambda: build_annotator(self.spark, self.settings.features),
         )
 
     def send(self, *messages: OutgoingMessage) -> None:

@@ -23,7 +23,7 @@ from pipelines.configuration import load_settings
 from pipelines.jobs import scheduled
 from tests.canaries import EACH, Canary, make_canaries
 from tests.event_logs import event_log
-from tests.jobs.conftest import MONDAY_MS, Lake, new_lake, ticket
+from tests.jobs.conftest import MONDAY_MS, STAGES, Lake, new_lake, ticket
 from tests.leaks import find_leaks
 
 CANARIES = make_canaries()
@@ -80,7 +80,7 @@ def flown(spark: SparkSession, servers: str, empty_tables: Path, tmp_path_factor
     lake.send(*planted_messages())
     drop_labelled_files(lake)
     with event_log(spark, lake.root / "events"):
-        lake.run()
+        lake.run(*STAGES, "features")
         rows = [read_table(spark, lake.store, table) for table in EXPORTED]
         scheduled.export(spark, *rows, str(lake.root / "export"), scheduled.Provenance("settings"))
     return lake
@@ -99,6 +99,13 @@ def test_planted_values_stay_in_bronze(flown: Lake, scratch: Path) -> None:
     assert len((flown.root / "export" / "clean_training_dataset.jsonl").read_text().splitlines()) > 100
     assert find_leaks(flown.root, TRACES, skip=SOURCES) == []
     assert find_leaks(scratch / "logs", TRACES) == []
+
+
+def test_text_features_describe_words_and_no_placeholders(flown: Lake) -> None:
+    described = flown.rows("silver.text_features", "stems", "key_phrases.phrase")
+    words = {word for stems, phrases in described for told in (stems, " ".join(phrases).split()) for word in told}
+    assert {"refund", "card", "login"} <= words
+    assert not {word for word in words if any(part in word for part in ("email_", "phone_", "iban", "ssn", "|", "<"))}
 
 
 def write_like_a_leaky_job(spark: SparkSession, folder: Path, log: Path) -> None:

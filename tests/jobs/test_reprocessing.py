@@ -13,7 +13,7 @@ from pipelines import faults
 from pipelines.errors import VerificationError
 from pipelines.jobs import reprocessing
 from pipelines.jobs.reprocessing import Reprocessed, delete_old_files, reprocess_silver
-from tests.jobs.conftest import Lake, new_lake, ticket
+from tests.jobs.conftest import STAGES, Lake, new_lake, ticket
 from tests.leaks import find_leaks
 
 NAME, SECOND = "Rosalind Quennell", "Zebedee Ormiston"
@@ -61,7 +61,7 @@ def past(spark: SparkSession, servers: str, empty_tables: Path, tmp_path_factory
     lake = new_lake(spark, servers, empty_tables, tmp_path_factory.mktemp("past") / "lake", redactor=redactor_of("v1"))
     lake.send(*TICKETS)
     lake.drop("2026/01/05/answers.csv", LABELLED)
-    lake.run()
+    lake.run(*STAGES, "features")
     return lake
 
 
@@ -76,7 +76,8 @@ def reprocess(lake: Lake, version: str = "v2", since: date | None = None) -> Rep
 
 
 def texts(lake: Lake) -> str:
-    return repr([lake.rows(table, "subject", "text") for table in TABLES])
+    features = lake.rows("silver.text_features", "key_phrases", "stems")
+    return repr([lake.rows(table, "subject", "text") for table in TABLES]) + repr(features).title()
 
 
 def books(lake: Lake) -> dict[str, int]:
@@ -109,15 +110,22 @@ def test_streams_go_on_and_a_second_run_finds_nothing_to_do(lake: Lake) -> None:
     lake.run()
     assert ([lake.rows(table, "record_id", "text") for table in TABLES], books(lake)) == after
     # The index was made anew: a new ticket joins the cluster of the redacted texts.
-    lake.send(ticket(9, f"maybe a refund, maybe not: {SECOND}"))
+    lake.send(ticket(9, f"maybe a refund, maybe not, {SECOND}!"))
     lake.run()
     clusters = dict(lake.rows("silver.tickets", "text", "cluster_id"))
-    assert clusters["maybe a refund, maybe not: <PERSON>"] == clusters["maybe a refund, maybe not, <PERSON>"]
+    assert clusters["maybe a refund, maybe not, <PERSON>!"] == clusters["maybe a refund, maybe not, <PERSON>"]
     assert books(lake)["difference"] == 0
 
 
 @pytest.mark.parametrize(
-    "point", ["after_redacting_again", "after_voting_again", "after_deciding_again", "after_gold_training_examples"]
+    "point",
+    [
+        "after_describing_again",
+        "after_redacting_again",
+        "after_voting_again",
+        "after_deciding_again",
+        "after_gold_training_examples",
+    ],
 )
 def test_a_run_that_was_cut_off_is_finished_by_the_next(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, point: str

@@ -218,3 +218,43 @@ def test_labelled_files_vote_move_records_and_bring_their_own(make_lake: MakeLak
     ]  # fmt: skip
     books = lake.count().ledger
     assert (books["label_rows"], books["difference"], books["in_two_places"]) == (4, 0, 0)
+
+
+def test_features_describe_each_record_once_with_a_version_on_every_row(make_lake: MakeLake) -> None:
+    lake = make_lake()
+    lake.send(*TICKETS)
+    lake.run("bronze", "silver", "features")
+    names = ("record_id", "features_version", "stems", "key_phrases", "query_epoch", "batch_id")
+    first = lake.rows("silver.text_features", *names)
+    # Of nine records one is too long and one over the daily limit: neither has a text that could be read.
+    readable = lake.rows("silver.tickets", "record_id", "withheld")
+    assert [row[0] for row in first] == [record_id for record_id, withheld in readable if withheld is None]
+    assert len(first) == 7
+    assert {row[1] for row in first} == {f"{lake.settings.features.fingerprint()}/spark-nlp@5.5.3/rules@1"}
+    lake.run("features")
+    assert lake.rows("silver.text_features", *names) == first
+    lake.send(ticket(60, "a new one about my parcel"))
+    lake.run("bronze", "silver", "features")
+    later = lake.rows("silver.text_features", *names)
+    assert len(later) == 8
+    assert set(map(repr, first)) < set(map(repr, later))
+
+
+def test_a_batch_of_features_that_is_written_twice_stands_once(
+    make_lake: MakeLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = make_lake()
+    lake.send(*TICKETS)
+    lake.run("bronze", "silver")
+    monkeypatch.setattr("pipelines.faults._passages", {})
+    monkeypatch.setitem(os.environ, VARIABLE, "after_features")
+    with pytest.raises(PipelineError, match="InjectedFaultError"):
+        lake.run("features")
+    monkeypatch.delitem(os.environ, VARIABLE)
+    before = lake.rows("silver.text_features", "record_id", "key_phrases")
+    lake.run("features")
+    assert len(before) == 7
+    assert lake.rows("silver.text_features", "record_id", "key_phrases") == before
+    lake.new_epoch = True
+    lake.run("features")
+    assert lake.rows("silver.text_features", "record_id", "key_phrases") == before

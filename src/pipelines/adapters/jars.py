@@ -16,7 +16,7 @@ from pipelines.adapters.java import find_java
 from pipelines.adapters.jvm_network import network_options
 from pipelines.errors import MissingDependencyError, ServiceUnavailableError
 
-Group = Literal["spark", "broker"]
+Group = Literal["spark", "broker", "nlp"]
 REGISTRY_VARIABLE = "LAKEHOUSE_MAVEN_URL"
 DEFAULT_REGISTRY = "https://repo1.maven.org/maven2/"
 RESOLVE_SECONDS = 1_200.0
@@ -27,6 +27,16 @@ BROKER_EXCLUSIONS = (
     "audience-annotations", "commons-beanutils", "commons-collections", "commons-digester", "commons-logging",
     "error_prone_annotations", "netty-handler", "netty-transport-native-epoll",
 )  # fmt: skip
+# Spark NLP, and of the 400 MB it declares only what its rule-based annotators load: they are asked for one by one.
+NLP = {
+    "2.12": (
+        "com.johnsnowlabs.nlp:spark-nlp_2.12:5.5.3",
+        "com.typesafe:config:1.4.2",
+        # An error class that every annotator's class refers to.
+        "com.amazonaws:aws-java-sdk-core:1.12.500",
+    ),
+    "2.13": (),
+}
 # Spark's Kafka source needs spark-token-provider-kafka of the same version; only these are in the registry whole.
 SPARK_LINES = {
     "2.12": ("3.3.2", ("3.5.3", "3.5.4", "3.5.5", "3.5.7")),
@@ -53,7 +63,11 @@ MODULE_XML = """<ivy-module version="2.0">
   </dependencies>
 </ivy-module>
 """
-DEPENDENCY_XML = '    <dependency org="{}" name="{}" rev="{}" conf="default->default"/>'
+NO_JARS = (
+    "no {group} jars are made for the Scala of the installed pyspark. "
+    "Type: pip install 'pyspark==3.5.7' 'delta-spark==3.3.2'"
+)
+DEPENDENCY_XML = '    <dependency org="{}" name="{}" rev="{}" conf="default->default" transitive="{}"/>'
 EXCLUSION_XML = '    <exclude module="{}"/>'
 
 
@@ -71,6 +85,7 @@ def coordinates(pyspark_version: str) -> dict[Group, tuple[str, ...]]:
                     f"org.apache.spark:spark-sql-kafka-0-10_{scala}:{pyspark_version}",
                 ),
                 "broker": BROKER,
+                "nlp": NLP[scala],
             }
     known = ", ".join(version for _, versions in SPARK_LINES.values() for version in versions)
     raise MissingDependencyError(
@@ -83,10 +98,12 @@ def resolve_jars(group: Group, progress: Callable[[str], None]) -> list[Path]:
     """Give the jars of a group, fetching them the first time; later calls only list a folder.
 
     Raises:
-        MissingDependencyError: when Java or a fitting pyspark is missing.
+        MissingDependencyError: when Java or a fitting pyspark is missing, or the group has no jars for it.
         ServiceUnavailableError: when the jars are not in the cache and the registry cannot give them.
     """
     folder = jar_folder(group)
+    if not group_coordinates(group):
+        raise MissingDependencyError(NO_JARS.format(group=group))
     if not folder.is_dir():
         progress(f"Fetching the {group} jars, once")
         fetch(group, folder)
@@ -96,9 +113,14 @@ def resolve_jars(group: Group, progress: Callable[[str], None]) -> list[Path]:
     return list_jars(folder)
 
 
+def cached_jars(group: Group) -> list[Path]:
+    """Give the jars of a group that may be missing: none when they were never fetched."""
+    return list_jars(jar_folder(group)) if jars_cached(group) else []
+
+
 def jars_cached(group: Group) -> bool:
     """Tell whether a group's jars can be used without the network."""
-    return jar_folder(group).is_dir()
+    return bool(group_coordinates(group)) and jar_folder(group).is_dir()
 
 
 def jar_folder(group: Group) -> Path:
@@ -172,8 +194,9 @@ def explain_failure(group: Group, registry: str, output: str) -> str:
 
 def module_xml(group: Group) -> str:
     """Write the module file: the coordinates, less what pyspark brings itself."""
-    dependencies = (DEPENDENCY_XML.format(*coordinate.split(":")) for coordinate in group_coordinates(group))
-    unneeded = spark_artifacts() if group == "spark" else BROKER_EXCLUSIONS
+    whole = str(group != "nlp").lower()
+    dependencies = (DEPENDENCY_XML.format(*name.split(":"), whole) for name in group_coordinates(group))
+    unneeded = BROKER_EXCLUSIONS if group == "broker" else spark_artifacts()
     exclusions = (EXCLUSION_XML.format(name) for name in unneeded)
     return MODULE_XML.format(group=group, dependencies="\n".join(dependencies), exclusions="\n".join(exclusions))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
-from pipelines.adapters.jars import resolve_jars
+from pipelines.adapters.jars import cached_jars, resolve_jars
 from pipelines.adapters.java import java_environment
 from pipelines.settings import SparkSettings
 
@@ -50,15 +50,21 @@ def session(
     settings: SparkSettings, scratch: Path, logs: Path, progress: Callable[[str], None], lasting: bool = False
 ) -> Iterator[SparkSession]:
     """Give the session that is open already (a cluster's, a notebook's) or one that ends with the block."""
-    running = SparkSession.getActiveSession()
-    if running is not None or "DATABRICKS_RUNTIME_VERSION" in os.environ:
-        yield running or SparkSession.builder.getOrCreate()
+    running = running_session()
+    if running is not None:
+        yield running
         return
     opened = open_session(settings, scratch, logs, progress, lasting)
     try:
         yield opened
     finally:
         opened.stop()
+
+
+def running_session() -> SparkSession | None:
+    """Give the session that is open already: a notebook's, or the cluster's own on Databricks."""
+    on_cluster = "DATABRICKS_RUNTIME_VERSION" in os.environ
+    return SparkSession.getActiveSession() or (SparkSession.builder.getOrCreate() if on_cluster else None)
 
 
 def open_session(
@@ -73,7 +79,8 @@ def open_session(
         progress: told what is happening when jars have to be fetched.
         lasting: the session will run for many minutes, so Java may spend the first two on optimising itself.
     """
-    jars = resolve_jars("spark", progress)
+    # Spark NLP's jars cost a start nothing that could be measured: whoever has fetched them has them in all sessions.
+    jars = [*resolve_jars("spark", progress), *cached_jars("nlp")]
     logs.mkdir(parents=True, exist_ok=True)
     log4j = logs / "log4j2.properties"
     log4j.write_text(LOG4J.format(log=logs / "spark.log"), encoding="utf-8")

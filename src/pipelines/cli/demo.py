@@ -13,7 +13,7 @@ import typer
 from pipelines.adapters.kafka import produce
 from pipelines.cli.demo_screens import show_results
 from pipelines.cli.exports import export_tables
-from pipelines.cli.flow import ORDER, Stage
+from pipelines.cli.flow import ORDER, Stage, runnable
 from pipelines.cli.opening import open_broker, open_flow, open_spark, prepare_models, with_slm
 from pipelines.cli.options import JsonOption
 from pipelines.cli.screens import counting, say, tell
@@ -52,7 +52,7 @@ def demo(
         spark = stack.enter_context(open_spark(found))
         flow = open_flow(found, spark, servers)
         sent.result()
-        stages = [run_stage(flow, stage, models) for stage in ORDER]
+        stages = [run_stage(flow, stage, models) for stage in runnable(ORDER, found.settings.features)]
         began = time.monotonic()
         manifest = export_tables(found, spark, flow.store, str(found.root / "export"))
         rows = sum(file["rows"] for file in manifest["files"].values())

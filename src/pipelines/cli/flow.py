@@ -9,13 +9,14 @@ from typing import Annotated
 
 import typer
 
+from pipelines.adapters.text_annotator import annotator_problem
 from pipelines.cli.opening import open_broker, open_flow, open_spark, prepare_models, with_slm
 from pipelines.cli.options import JsonOption, WorkspaceOption
 from pipelines.cli.screens import counting, say, show_json, show_table, tell
 from pipelines.errors import UsageError
 from pipelines.intents import load_intents
 from pipelines.jobs.runner import StageResult, drain, run_continuously
-from pipelines.settings import SlmMode
+from pipelines.settings import FeatureSettings, SlmMode
 from pipelines.workspace import INTENTS, Workspace, find_workspace
 
 
@@ -26,14 +27,15 @@ class Stage(StrEnum):
     SILVER = "silver"
     LABELS = "labels"
     GATE = "gate"
+    FEATURES = "features"
     ALL = "all"
 
 
-ORDER: list[Stage] = [Stage.BRONZE, Stage.SILVER, Stage.LABELS, Stage.GATE]
+ORDER: list[Stage] = [Stage.BRONZE, Stage.SILVER, Stage.LABELS, Stage.GATE, Stage.FEATURES]
 
 
 def run(
-    stage: Annotated[Stage, typer.Argument(help="Which stream; all: the four in order.")] = Stage.ALL,
+    stage: Annotated[Stage, typer.Argument(help="Which stream; all: all in order.")] = Stage.ALL,
     workspace: WorkspaceOption = None,
     continuous: Annotated[bool, typer.Option("--continuous", help="Keep running until Ctrl-C.")] = False,
     slm: Annotated[SlmMode | None, typer.Option("--slm", help="Override labelling.slm for this run.")] = None,
@@ -42,15 +44,15 @@ def run(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Move tickets: Kafka -> bronze -> silver -> labels -> gate -> gold, quarantine, shed.
+    """Move tickets: Kafka -> bronze -> silver -> labels -> gate -> gold, quarantine, shed; silver -> features.
 
     Drains what is there and stops, unless --continuous. Running again adds only what is new.
     """
     if continuous and as_json:
         raise UsageError("--continuous runs until it is stopped, so there is no end at which --json could report.")
     found = with_slm(find_workspace(workspace), slm)
-    stages: list[Stage] = ORDER if stage is Stage.ALL else [stage]
-    if continuous:
+    stages = runnable(ORDER if stage is Stage.ALL else [stage], found.settings.features)
+    if continuous and stages:
         keep_running(found, stages, new_epoch)
         return
     results = list(run_stages(found, stages, new_epoch))
@@ -63,9 +65,23 @@ def run(
         show_table("Drained", ("stage", "rows written", "seconds"), rows, "Next: lakehouse status")
 
 
+def runnable(stages: list[Stage], settings: FeatureSettings) -> list[Stage]:
+    """Leave the features stage out where Spark NLP cannot be had, with one line that says what to type."""
+    if Stage.FEATURES not in stages:
+        return stages
+    problem = annotator_problem() if settings.enabled else "features.enabled is off."
+    if problem is None:
+        return stages
+    if settings.enabled or stages == [Stage.FEATURES]:
+        say(f"Text features are skipped: {problem}")
+    return [stage for stage in stages if stage is not Stage.FEATURES]
+
+
 def run_stages(workspace: Workspace, stages: list[Stage], new_epoch: bool = False) -> Iterator[StageResult]:
     """Drain stages in order; the broker and the models are only opened for the stages that need them."""
     check_inputs(workspace)
+    if not stages:
+        return
     with contextlib.ExitStack() as stack:
         servers = stack.enter_context(open_broker(workspace)) if Stage.BRONZE in stages else None
         spark = stack.enter_context(open_spark(workspace))

@@ -1,6 +1,7 @@
-"""`status` and `sql`: what stands in the tables."""
+"""`status`, `clusters` and `sql`: what stands in the tables."""
 
 import re
+from dataclasses import asdict
 from operator import itemgetter
 from typing import Annotated
 
@@ -10,9 +11,9 @@ from pyspark.errors import AnalysisException, ParseException
 from pipelines.adapters.delta import register_views
 from pipelines.cli.opening import open_broker, open_spark, open_tables
 from pipelines.cli.options import JsonOption, WorkspaceOption
-from pipelines.cli.screens import counting, out, show_json, show_table
+from pipelines.cli.screens import counting, out, say, show_json, show_table
 from pipelines.errors import ServiceUnavailableError, UsageError
-from pipelines.jobs.reporting import Counts, Report, report
+from pipelines.jobs.reporting import Counts, Report, biggest_clusters, report
 from pipelines.workspace import Workspace, find_workspace
 
 MAX_ROWS = 1_000
@@ -86,6 +87,24 @@ def show_ledger(books: Counts) -> None:
     ]
     caption = f"records in two places: {books['in_two_places']}; decided but in no place: {books['unplaced']}"
     show_table("Ledger", ("came in", "went where", "difference"), rows, caption)
+
+
+def clusters(
+    workspace: WorkspaceOption = None,
+    top: Annotated[int, typer.Option("--top", min=1, max=MAX_ROWS, help="How many clusters.")] = 10,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the biggest clusters of near-duplicate tickets, named by the key phrases that set them apart."""
+    found = find_workspace(workspace)
+    with counting("naming clusters"), open_spark(found) as spark:
+        named = biggest_clusters(spark, open_tables(found, spark), top)
+    if as_json:
+        show_json([asdict(cluster) for cluster in named])
+        return
+    rows = [(cluster.records, ", ".join(cluster.phrases) or None, cluster.cluster_id) for cluster in named]
+    show_table("Biggest clusters", ("records", "about", "cluster_id"), rows)
+    if named and not any(cluster.phrases for cluster in named):
+        say("Names come from silver.text_features. Type: lakehouse run features")
 
 
 def sql(

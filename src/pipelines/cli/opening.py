@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -15,6 +16,7 @@ from pipelines.adapters.delta import TableStore, ensure_tables
 from pipelines.adapters.detectors import build_redactor
 from pipelines.adapters.spark import session
 from pipelines.adapters.streams import StreamPlan
+from pipelines.adapters.text_annotator import build_annotator
 from pipelines.cli.screens import say
 from pipelines.configuration import load_settings
 from pipelines.declaration import MapBatches, Table
@@ -98,6 +100,7 @@ def open_flow(workspace: Workspace, spark: SparkSession, servers: str | None, ne
         labels=[intent.name for intent in workspace.intents],
         redactor=build_redactor(settings.redaction, workspace.pseudonym_key()),
         pin_labeller=labeller_of(workspace),
+        load_annotator=cache(lambda: build_annotator(spark, settings.features)),
     )
 
 

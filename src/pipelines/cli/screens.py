@@ -47,7 +47,8 @@ def show_json(content: Mapping[str, object] | Sequence[object]) -> None:
 
 def say(message: str) -> None:
     """Print one line about what is happening."""
-    err.print(message, markup=False)
+    # Wrapped at the edge of a terminal, a command or a path could not be copied.
+    err.print(message, markup=False, soft_wrap=True)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import typer
 
 from pipelines.cli.options import JsonOption, WorkspaceOption
 from pipelines.cli.screens import out, say, show_json, show_table
-from pipelines.errors import MissingDependencyError
+from pipelines.errors import MissingDependencyError, PipelineError
 from pipelines.workspace import workspace_if_any
 
 
@@ -19,6 +19,10 @@ def setup(workspace: WorkspaceOption = None) -> None:
 
     resolve_jars("spark", say)
     resolve_jars("broker", say)
+    try:
+        resolve_jars("nlp", say)
+    except PipelineError as error:
+        say(f"Text features are left out: {error}")
     try:
         prepare_caches(say)
     except MissingDependencyError as error:

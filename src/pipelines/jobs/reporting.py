@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pipelines import contracts as tables
 from pipelines.adapters.delta import TableStore, read_place, read_table
 from pipelines.errors import LedgerError
+from pipelines.transforms.cluster_names import name_clusters
 from pipelines.transforms.clusters import current_clusters
 from pipelines.transforms.quality import (
     cluster_counts,
@@ -87,6 +88,31 @@ def report(spark: SparkSession, store: TableStore) -> Report:
             redactions=redactions.result(),
             clusters=clusters.result(),
         )
+
+
+@dataclass(frozen=True)
+class NamedCluster:
+    """A cluster and what it is about.
+
+    Attributes:
+        cluster_id: record_id of its first member.
+        records: how many it has.
+        phrases: key phrases that set it apart, the most telling first; none before the features stage has run.
+    """
+
+    cluster_id: str
+    records: int
+    phrases: list[str]
+
+
+def biggest_clusters(spark: SparkSession, store: TableStore, biggest: int) -> list[NamedCluster]:
+    """Name the biggest clusters, as they are today, by their key phrases."""
+    tickets, merges, features = (
+        read_table(spark, store, table)
+        for table in (tables.TICKETS_SILVER, tables.CLUSTER_MERGES, tables.TEXT_FEATURES)
+    )
+    rows = tickets.transform(current_clusters, merges).transform(name_clusters, features, biggest).collect()
+    return [NamedCluster(row["group_id"], row["records"], list(row["phrases"])) for row in rows]
 
 
 def single_row(frame: DataFrame) -> Counts:

@@ -4,7 +4,8 @@ Each step finds its work by comparing what stands, not by what an earlier step r
 finished by the next one.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 
@@ -15,6 +16,7 @@ from pipelines.adapters.cluster_cache import forget
 from pipelines.adapters.delta import (
     BatchWrite,
     append_once,
+    delete_rows,
     next_batch,
     read_batch,
     read_table,
@@ -23,7 +25,7 @@ from pipelines.adapters.delta import (
 )
 from pipelines.adapters.spark import hold
 from pipelines.declaration import Table
-from pipelines.errors import VerificationError
+from pipelines.errors import MissingDependencyError, VerificationError
 from pipelines.faults import hit
 from pipelines.jobs.streaming import Flow, route
 from pipelines.transforms.agreement import judge, place_decided
@@ -38,11 +40,16 @@ from pipelines.transforms.reprocessing import (
     still_telling,
     tell_old_texts,
 )
+from pipelines.transforms.text_features import text_features
 
 QUERY = "reprocess"
 REDACTED = ("subject", "text", "spans", "withheld", "redaction_version")
 COPIES = (tables.TRAINING_EXAMPLES, tables.QUARANTINE, tables.REVIEW_QUEUE)
 """Tables that tell a record's subject and text once more."""
+TELLING = dict.fromkeys((tables.TICKETS_SILVER, *COPIES), ("subject", "text")) | {
+    tables.TEXT_FEATURES: ("stems", "key_phrases")
+}
+"""Every table with words of a ticket, and the columns that hold them."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,8 @@ def reprocess_silver(flow: Flow, version: str, since: date | None, tell: Callabl
     tell(f"{raw.count():,} records were redacted by other rules; redacting them again")
     redacted = hold(raw.transform(redact, flow.redactor))
     values = hold(raw.transform(gone_values, redacted, stale))
+    # Before silver: cut off in between, the next run finds the same records stale, and does both.
+    describe_again(flow, redacted)
     update_rows(redacted, store, tables.TICKETS_SILVER, "record_id", REDACTED)
     # The index holds the old texts.
     forget(flow.cache_folder)
@@ -104,7 +113,7 @@ def reprocess_silver(flow: Flow, version: str, since: date | None, tell: Callabl
         redacted=redacted.count(),
         changed=changed,
         values=values.where("was_left").count(),
-        remaining={table.full_name: count_telling(flow, table, values) for table in (tables.TICKETS_SILVER, *COPIES)},
+        remaining={table.full_name: count_telling(flow, table, names, values) for table, names in TELLING.items()},
     )
 
 
@@ -151,13 +160,26 @@ def decide_again(flow: Flow, changed: DataFrame, records: DataFrame, write: Batc
     route(hold(stored.transform(place_decided, records)), flow, write)
 
 
-def count_telling(flow: Flow, table: Table, values: DataFrame) -> int:
+def describe_again(flow: Flow, redacted: DataFrame) -> None:
+    """Replace the text features of redacted records, where they have any; without Spark NLP, delete them."""
+    spark, store, table = flow.spark, flow.store, tables.TEXT_FEATURES
+    ids = redacted.select("record_id")
+    if read_table(spark, store, table).join(ids, on="record_id", how="left_semi").isEmpty():
+        return
+    write = BatchWrite(QUERY, 1, next_batch(spark, store, QUERY, (table,)))
+    # Without Spark NLP the old ones still have to go.
+    with contextlib.suppress(MissingDependencyError):
+        append_once(redacted.transform(text_features, flow.load_annotator()), store, table, write)
+    hit("after_describing_again")
+    delete_rows(ids, store, table, "record_id", but=write)
+
+
+def count_telling(flow: Flow, table: Table, names: Sequence[str], values: DataFrame) -> int:
     """Count the rows of a table that hold a value that is gone from their record's text."""
-    rows = read_table(flow.spark, flow.store, table)
-    return rows.transform(still_telling, ["subject", "text"], values).count()
+    return read_table(flow.spark, flow.store, table).transform(still_telling, names, values).count()
 
 
 def delete_old_files(spark: SparkSession, flow: Flow) -> None:
     """Delete the files of earlier versions of these tables: with them goes the past that old values still stand in."""
-    for table in (tables.TICKETS_SILVER, *COPIES):
+    for table in TELLING:
         vacuum(spark, flow.store, table)

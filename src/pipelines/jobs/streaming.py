@@ -1,6 +1,7 @@
-"""The four streams. Each micro-batch commits once what cannot be computed twice, then works from what is stored.
+"""The streams. Each micro-batch commits once what cannot be computed twice, then works from what is stored.
 
 Kafka, landing -> bronze -> silver -> labels -> gate -> gold | quarantine | shed, review queue
+                            silver -> features
 """
 
 from collections.abc import Callable
@@ -49,6 +50,7 @@ from pipelines.transforms.intake import (
 from pipelines.transforms.labelling import cast_votes
 from pipelines.transforms.redaction import redact
 from pipelines.transforms.review import review_tasks
+from pipelines.transforms.text_features import TextAnnotator, text_features
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Flow:
     Attributes:
         cache_folder: on the driver's own disk; what is in it can be made again from the tables.
         pin_labeller: called once a micro-batch; gives the labeller with every version pinned.
+        load_annotator: called once a micro-batch; gives what reads the texts, built when first needed.
     """
 
     spark: SparkSession
@@ -71,6 +74,7 @@ class Flow:
     labels: list[str]
     redactor: MapBatches
     pin_labeller: Callable[[], MapBatches]
+    load_annotator: Callable[[], TextAnnotator]
 
     def planned(self, name: str) -> StreamPlan:
         """The plan of one query."""
@@ -166,6 +170,18 @@ def known_records(tickets: DataFrame, history: DataFrame) -> DataFrame:
     return history.select(*names).unionByName(tickets.select(*names))
 
 
+def features(flow: Flow) -> StreamingQuery:
+    """Silver -> silver.text_features: what each redacted text is about. Nothing else waits for it."""
+
+    def write_batch(batch: DataFrame, write: BatchWrite) -> None:
+        described = rows_of(batch, tables.TICKETS_SILVER).transform(text_features, flow.load_annotator())
+        append_once(described, flow.store, tables.TEXT_FEATURES, write)
+        hit("after_features")
+
+    arrivals = flow.read_appends(tables.TICKETS_SILVER)
+    return start(arrivals, write_batch, flow.planned("features"), flow.store, tables.TEXT_FEATURES)
+
+
 def labels(flow: Flow) -> StreamingQuery:
     """Silver -> silver.labels: all votes of a batch in one transaction, before anything is routed."""
 
@@ -231,10 +247,12 @@ STREAMS: dict[str, tuple[Callable[[Flow], StreamingQuery], ...]] = {
     "silver": (silver,),
     "labels": (labels,),
     "gate": (gate,),
+    "features": (features,),
 }
 SINKS: dict[str, tuple[Table, ...]] = {
     "bronze": (tables.TICKETS_BRONZE, tables.LABEL_FILES),
     "silver": (tables.TICKETS_SILVER,),
     "labels": (tables.LABELS,),
     "gate": (tables.DECISIONS,),
+    "features": (tables.TEXT_FEATURES,),
 }

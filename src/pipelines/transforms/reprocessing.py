@@ -91,8 +91,8 @@ def list_gone(
 
 
 def stands_in(value: str, texts: Sequence[str | None]) -> bool:
-    """Tell whether one of the texts holds a value, not only as a part of a longer word."""
-    whole = re.compile(rf"(?<!\w){re.escape(value)}(?!\w)")
+    """Tell whether one of the texts holds a value, in any case, and not only as a part of a longer word."""
+    whole = re.compile(rf"(?<!\w){re.escape(value)}(?!\w)", re.IGNORECASE)
     return any(whole.search(text) for text in texts if text)
 
 

@@ -1,0 +1,260 @@
+"""Tickets per second through Silver on two cores, and the share of each stage: is Spark NLP worth its time?
+
+    python -m tests.benchmarks.silver_stages --tickets 3000 --batch 500 --json result.json
+
+Made-up tickets, each different, of some 45 words, go through what the streams call: `read_tickets`, `clean`,
+`text_features`, into real Delta tables, batch after batch, so that history grows. The first batch loads models and
+warms Java up; it is run and not counted. Stages are timed where `clean` computes its frames (`hold`) and commits them
+(`append_once`); so that clustering and the commit can be told apart, the rows are held once more in between, which is
+counted as clustering. Processor time stands beside it, because a machine may be busy with other things. Two policies:
+all types of the settings, and structured types alone (no language model needed).
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from unittest.mock import patch
+
+import psutil
+from pyspark.sql import DataFrame, SparkSession
+
+from pipelines import contracts as tables
+from pipelines.adapters.delta import BatchWrite, TableStore, append_once, ensure_tables, read_batch
+from pipelines.adapters.detectors import build_redactor
+from pipelines.adapters.spark import hold, open_session
+from pipelines.adapters.streams import StreamPlan
+from pipelines.adapters.text_annotator import annotator_problem, build_annotator
+from pipelines.configuration import load_settings
+from pipelines.declaration import Table
+from pipelines.jobs import streaming
+from pipelines.redaction_policy import RedactionSettings
+from pipelines.settings import Settings
+from pipelines.transforms.intake import parse_messages, read_tickets
+from pipelines.transforms.placeholders import INFERRED_ENTITIES
+from pipelines.transforms.text_features import TextAnnotator, text_features
+from tests.benchmarks.made_up_tickets import make_tickets
+from tests.builders import message, messages
+
+KEY = bytes(range(32))
+BARS = {"ner and features": 100, "ner": 150, "structured": 1_500}
+"""Tickets a second that Silver is to reach on two cores."""
+
+
+@dataclass
+class Clock:
+    """Seconds of each stage over the counted batches."""
+
+    seconds: Counter[str] = field(default_factory=Counter)
+    work: Counter[str] = field(default_factory=Counter)
+    tickets: int = 0
+
+    @contextmanager
+    def timing(self, stage: str) -> Iterator[None]:
+        """Add the time of a block to a stage."""
+        began, worked = perf_counter(), processor_seconds()
+        yield
+        self.seconds[stage] += perf_counter() - began
+        self.work[stage] += processor_seconds() - worked
+
+    def rate(self, *left_out: str) -> float:
+        """Tickets a second, as if the stages left out did not exist."""
+        counted = sum(seconds for stage, seconds in self.seconds.items() if stage not in left_out)
+        return self.tickets / counted if counted else 0.0
+
+
+def processor_seconds() -> float:
+    """Processor time of this process, its JVM and its workers: what others do on the machine is not in it."""
+    own = psutil.Process()
+    total = 0.0
+    for process in (own, *own.children(recursive=True)):
+        with suppress(psutil.Error):
+            spent = process.cpu_times()
+            total += spent.user + spent.system
+    return total
+
+
+@contextmanager
+def stages_timed(clock: Clock) -> Iterator[None]:
+    """Time the two computations and the commit inside `clean`."""
+
+    def held(frame: DataFrame) -> DataFrame:
+        with clock.timing("redaction"):
+            return hold(frame)
+
+    def appended(frame: DataFrame, store: TableStore, table: Table, write: BatchWrite) -> None:
+        with clock.timing("clustering"):
+            rows = hold(frame)
+        with clock.timing("write"):
+            append_once(rows, store, table, write)
+
+    with patch.object(streaming, "hold", held), patch.object(streaming, "append_once", appended):
+        yield
+
+
+def make_flow(spark: SparkSession, root: Path, settings: Settings, annotator: TextAnnotator | None) -> streaming.Flow:
+    """Put together what `clean` asks for; nothing here votes or reads Kafka."""
+    store = TableStore("", str(root / "tables"), "")
+    ensure_tables(spark, store, (tables.TICKETS_BRONZE, tables.TICKETS_SILVER, tables.TEXT_FEATURES))
+
+    def nothing() -> TextAnnotator:
+        raise RuntimeError("not asked for")
+
+    return streaming.Flow(
+        spark=spark,
+        store=store,
+        settings=settings,
+        plan=StreamPlan("silver", str(root / "checkpoints")),
+        landing_uri="",
+        cache_folder=root / "cache",
+        kafka_options={},
+        pseudonym_key=KEY,
+        labels=[],
+        redactor=build_redactor(settings.redaction, KEY),
+        pin_labeller=lambda: lambda frames: frames,
+        load_annotator=(lambda: annotator) if annotator else nothing,
+    )
+
+
+def fill_bronze(flow: streaming.Flow, texts: list[str], batch: int) -> int:
+    """Put tickets into bronze, a batch number for each batch that Silver will read; give how many there are."""
+    starts = range(0, len(texts), batch)
+    for number, start in enumerate(starts):
+        rows = [
+            message(payload(start + place, text), offset=start + place)
+            for place, text in enumerate(texts[start : start + batch])
+        ]
+        parsed = messages(flow.spark, *rows).transform(parse_messages, datetime.now(UTC))
+        append_once(parsed, flow.store, tables.TICKETS_BRONZE, BatchWrite("bronze", 1, number))
+    return len(starts)
+
+
+def payload(number: int, text: str) -> bytes:
+    """A ticket as a channel sends it."""
+    fields = {"ticket_id": str(number), "source": "mail", "created_at": "2026-01-05T10:00:00Z", "text": text}
+    return json.dumps(fields).encode()
+
+
+def run_batch(flow: streaming.Flow, number: int, clock: Clock, annotator: TextAnnotator | None) -> None:
+    """Run one batch through Silver and, where it can be had, Spark NLP."""
+    spark, write = flow.spark, BatchWrite("silver", 1, number)
+    with clock.timing("intake"):
+        stored = read_batch(spark, flow.store, tables.TICKETS_BRONZE, BatchWrite("bronze", 1, number))
+        tickets = hold(stored.transform(read_tickets, KEY))
+    with stages_timed(clock):
+        streaming.clean(tickets, spark.range(0), flow, write)
+    if annotator is not None:
+        with clock.timing("features"):
+            records = read_batch(spark, flow.store, tables.TICKETS_SILVER, write)
+            described = records.transform(text_features, annotator)
+            append_once(described, flow.store, tables.TEXT_FEATURES, BatchWrite("features", 1, number))
+    clock.tickets += read_batch(spark, flow.store, tables.TICKETS_SILVER, write).count()
+
+
+def measure(
+    spark: SparkSession, settings: Settings, texts: list[str], batch: int, annotator: TextAnnotator | None
+) -> Clock:
+    """Run all batches over empty tables; the first one is not counted."""
+    clock = Clock()
+    with tempfile.TemporaryDirectory(prefix="silver-") as folder:
+        flow = make_flow(spark, Path(folder), settings, annotator)
+        for number in range(fill_bronze(flow, texts, batch)):
+            counted = clock if number else Clock()
+            run_batch(flow, number, counted, annotator)
+            say(f"batch {number}: {counted.rate():.0f} tickets/s{'' if number else ' (warming up)'}")
+    return clock
+
+
+def structured_only(policy: RedactionSettings) -> RedactionSettings:
+    """Leave out the types that a language model infers."""
+    return replace(policy, entities=tuple(one for one in policy.entities if one.name not in INFERRED_ENTITIES))
+
+
+def summarise(clocks: Mapping[str, Clock], with_features: bool) -> dict[str, object]:
+    """Everything measured, ready for JSON."""
+    ner, structured = clocks["ner"], clocks["structured"]
+    rates = {"ner": ner.rate("features"), "structured": structured.rate()}
+    if with_features:
+        rates = {"ner and features": ner.rate(), **rates}
+    return {
+        "tickets": {name: clock.tickets for name, clock in clocks.items()},
+        "milliseconds_a_ticket": {
+            name: {stage: 1_000 * seconds / clock.tickets for stage, seconds in clock.seconds.items()}
+            for name, clock in clocks.items()
+        },
+        "processor_milliseconds_a_ticket": {
+            name: {stage: 1_000 * seconds / clock.tickets for stage, seconds in clock.work.items()}
+            for name, clock in clocks.items()
+        },
+        "tickets_a_second": {
+            name: {"measured": rate, "bar": BARS[name], "reached": rate >= BARS[name]} for name, rate in rates.items()
+        },
+    }
+
+
+def show(clocks: Mapping[str, Clock], result: dict[str, object]) -> None:
+    """Print the tables."""
+    for name, clock in clocks.items():
+        whole = sum(clock.seconds.values())
+        print(f"{name}: {clock.tickets} tickets in {whole:.1f} s")
+        for stage, seconds in clock.seconds.items():
+            each, work = 1_000 * seconds / clock.tickets, 1_000 * clock.work[stage] / clock.tickets
+            print(f"  {stage:12}{each:10.2f} ms a ticket{seconds / whole:8.0%}{work:10.2f} ms of processor")
+    for name, rate in result["tickets_a_second"].items():
+        verdict = "reached" if rate["reached"] else "missed"
+        print(f"{name:20}{rate['measured']:10.0f} tickets/s, bar {rate['bar']}: {verdict}")
+
+
+def say(line: str) -> None:
+    """Tell how it goes, beside the result."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def run(options: argparse.Namespace, spark: SparkSession) -> None:
+    """Measure both policies and print."""
+    settings = load_settings([])
+    problem = annotator_problem()
+    say(f"Without text features: {problem}" if problem else "With text features")
+    annotator = None if problem else build_annotator(spark, settings.features)
+    plain = replace(settings, redaction=structured_only(settings.redaction))
+    measured: dict[str, Callable[[], Clock]] = {
+        "ner": lambda: measure(spark, settings, different(options.tickets, options), options.batch, annotator),
+        "structured": lambda: measure(spark, plain, different(4 * options.tickets, options), 4 * options.batch, None),
+    }
+    clocks = {name: begin() for name, begin in measured.items()}
+    result = summarise(clocks, annotator is not None)
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=2), encoding="utf-8")
+    show(clocks, result)
+
+
+def different(count: int, options: argparse.Namespace) -> list[str]:
+    """Made-up tickets without duplicates."""
+    return make_tickets(count, options.seed, exact_share=0.0, near_share=0.0)
+
+
+def main() -> None:
+    """Read the options, open a session as `run --continuous` does, measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tickets", type=int, default=3_000)
+    parser.add_argument("--batch", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="silver-spark-") as scratch:
+        spark = open_session(load_settings([]).spark, Path(scratch), Path(scratch) / "logs", say, lasting=True)
+        try:
+            run(options, spark)
+        finally:
+            spark.stop()
+
+
+if __name__ == "__main__":
+    main()
