@@ -161,6 +161,7 @@ def test_every_table_is_written_by_the_one_job_its_contract_names() -> None:
         "bronze.tickets": "bronze",
         "bronze.label_files": "bronze",
         "silver.tickets": "silver",
+        "silver.cluster_merges": "silver",
         "silver.annotations": "silver",
         "silver.text_features": "features",
         "silver.labels": "labels",

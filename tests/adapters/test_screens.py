@@ -117,7 +117,8 @@ def test_numbers_apart_are_asked_for_once_each(monkeypatch: pytest.MonkeyPatch) 
     found = [text[start:end] for start, end, _ in finder.find(text)]
     assert found == ["(212) 555-0147", "+44 20 7946 0958"]
     assert list(finder.find(text)) == list(finder.find(text))
-    assert len(asked) == 3
+    assert len(set(asked)) == 2
+    assert asked.count(asked[0]) == 1
     assert max(map(len, asked)) < 24
 
 

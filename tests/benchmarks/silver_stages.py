@@ -27,6 +27,7 @@ import psutil
 from pyspark.sql import DataFrame, SparkSession
 
 from pipelines import contracts as tables
+from pipelines.adapters.cluster_cache import ClusterCache
 from pipelines.adapters.delta import BatchWrite, TableStore, append_once, ensure_tables, read_batch
 from pipelines.adapters.detectors import build_redactor
 from pipelines.adapters.spark import hold, open_session
@@ -34,7 +35,8 @@ from pipelines.adapters.streams import StreamPlan
 from pipelines.adapters.text_annotator import annotator_problem, build_annotator
 from pipelines.configuration import load_settings
 from pipelines.declaration import Table
-from pipelines.jobs import streaming
+from pipelines.jobs import silver
+from pipelines.jobs.flow import Flow
 from pipelines.redaction_policy import RedactionSettings
 from pipelines.settings import Settings
 from pipelines.transforms.intake import parse_messages, read_tickets
@@ -83,31 +85,43 @@ def processor_seconds() -> float:
 
 @contextmanager
 def stages_timed(clock: Clock) -> Iterator[None]:
-    """Time the two computations and the commit inside `clean`."""
+    """Time redaction, clustering and the commit inside `clean`."""
 
     def held(frame: DataFrame) -> DataFrame:
         with clock.timing("redaction"):
             return hold(frame)
 
     def appended(frame: DataFrame, store: TableStore, table: Table, write: BatchWrite) -> None:
-        with clock.timing("clustering"):
-            rows = hold(frame)
         with clock.timing("write"):
-            append_once(rows, store, table, write)
+            append_once(frame, store, table, write)
 
-    with patch.object(streaming, "hold", held), patch.object(streaming, "append_once", appended):
+    def clustered(texts: DataFrame, clusters: ClusterCache, flow: Flow, write: BatchWrite) -> None:
+        written, worked = clock.seconds["write"], clock.work["write"]
+        with clock.timing("clustering"):
+            cluster(texts, clusters, flow, write)
+        clock.seconds["clustering"] -= clock.seconds["write"] - written
+        clock.work["clustering"] -= clock.work["write"] - worked
+
+    cluster = silver.cluster
+    with (
+        patch.object(silver, "hold", held),
+        patch.object(silver, "append_once", appended),
+        patch.object(silver, "cluster", clustered),
+    ):
         yield
 
 
-def make_flow(spark: SparkSession, root: Path, settings: Settings, annotator: TextAnnotator | None) -> streaming.Flow:
+def make_flow(spark: SparkSession, root: Path, settings: Settings, annotator: TextAnnotator | None) -> Flow:
     """Put together what `clean` asks for; nothing here votes or reads Kafka."""
     store = TableStore("", str(root / "tables"), "")
-    ensure_tables(spark, store, (tables.TICKETS_BRONZE, tables.TICKETS_SILVER, tables.TEXT_FEATURES))
+    ensure_tables(
+        spark, store, (tables.TICKETS_BRONZE, tables.TICKETS_SILVER, tables.CLUSTER_MERGES, tables.TEXT_FEATURES)
+    )
 
     def nothing() -> TextAnnotator:
         raise RuntimeError("not asked for")
 
-    return streaming.Flow(
+    return Flow(
         spark=spark,
         store=store,
         settings=settings,
@@ -123,7 +137,7 @@ def make_flow(spark: SparkSession, root: Path, settings: Settings, annotator: Te
     )
 
 
-def fill_bronze(flow: streaming.Flow, texts: list[str], batch: int) -> int:
+def fill_bronze(flow: Flow, texts: list[str], batch: int) -> int:
     """Put tickets into bronze, a batch number for each batch that Silver will read; give how many there are."""
     starts = range(0, len(texts), batch)
     for number, start in enumerate(starts):
@@ -142,14 +156,14 @@ def payload(number: int, text: str) -> bytes:
     return json.dumps(fields).encode()
 
 
-def run_batch(flow: streaming.Flow, number: int, clock: Clock, annotator: TextAnnotator | None) -> None:
+def run_batch(flow: Flow, clusters: ClusterCache, number: int, clock: Clock, annotator: TextAnnotator | None) -> None:
     """Run one batch through Silver and, where it can be had, Spark NLP."""
     spark, write = flow.spark, BatchWrite("silver", 1, number)
     with clock.timing("intake"):
         stored = read_batch(spark, flow.store, tables.TICKETS_BRONZE, BatchWrite("bronze", 1, number))
         tickets = hold(stored.transform(read_tickets, KEY))
     with stages_timed(clock):
-        streaming.clean(tickets, spark.range(0), flow, write)
+        silver.clean(tickets, spark.range(0), clusters, flow, write)
     if annotator is not None:
         with clock.timing("features"):
             records = read_batch(spark, flow.store, tables.TICKETS_SILVER, write)
@@ -165,9 +179,10 @@ def measure(
     clock = Clock()
     with tempfile.TemporaryDirectory(prefix="silver-") as folder:
         flow = make_flow(spark, Path(folder), settings, annotator)
+        clusters = ClusterCache(flow.cache_folder, settings.clusters)
         for number in range(fill_bronze(flow, texts, batch)):
             counted = clock if number else Clock()
-            run_batch(flow, number, counted, annotator)
+            run_batch(flow, clusters, number, counted, annotator)
             say(f"batch {number}: {counted.rate():.0f} tickets/s{'' if number else ' (warming up)'}")
     return clock
 

@@ -30,7 +30,8 @@ from pipelines.adapters.spark import session
 from pipelines.adapters.streams import StreamPlan
 from pipelines.columns import CLUSTERING
 from pipelines.declaration import uncommented
-from pipelines.jobs.streaming import Flow, cluster
+from pipelines.jobs.flow import Flow
+from pipelines.jobs.silver import cluster
 from pipelines.kernels.texts import encode, normalise_texts
 from pipelines.settings import Settings, SparkSettings
 from pipelines.transforms.clusters import current_clusters

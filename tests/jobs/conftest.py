@@ -17,9 +17,9 @@ from pipelines.adapters.kafka import OutgoingMessage, ensure_topic, produce, spa
 from pipelines.adapters.streams import StreamPlan
 from pipelines.adapters.text_annotator import build_annotator
 from pipelines.declaration import MapBatches
+from pipelines.jobs.flow import Flow
 from pipelines.jobs.reporting import Report, report
 from pipelines.jobs.runner import drain
-from pipelines.jobs.streaming import Flow
 from pipelines.settings import ClusterSettings, IntakeSettings, KafkaSettings, Settings, SparkSettings
 from pipelines.transforms.labelling import CAST
 from pipelines.transforms.redaction import leave_texts

@@ -8,7 +8,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from pipelines.kernels.cluster_index import Arrivals, Assignment, ClusterIndex
+from pipelines.kernels.cluster_index import Assignment, ClusterIndex
+from pipelines.kernels.links import Arrivals
 from pipelines.kernels.segments import merge_segments
 from pipelines.kernels.similarity import Search
 from tests.kernels.near_duplicate_truth import (

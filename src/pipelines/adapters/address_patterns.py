@@ -1,6 +1,7 @@
 """The words and shapes of postal addresses, as patterns; all are linear in the length of the text."""
 
 import re
+from functools import lru_cache
 
 SEGMENT = re.compile(r"[^\n,;]+")
 MARKS = " \t>?*|-\u2013\u2022"
@@ -28,16 +29,50 @@ POSTCODE = r"(?:\d{4,6}(?:-\d{3,4})?|\d{3}[ ]\d{2}|\d{4}[ ][a-z]{2}|[a-z]{1,2}\d
 MILITARY = r"(?:[adf]po)[ ](?:a[aep])[ ]\d{5}(?:-\d{4})?|(?:uss|usns|usnv|uscgc)[ ]\w+"
 FLAGS = re.IGNORECASE
 
-STREETS = re.compile(
-    rf"(?<![\w.]){NUMBER}[ ](?:{WORDS}[ ])?{STREET}\b\.?"
-    rf"|(?<![\w.]){NUMBER}[ ]{WORDS}[ ]{NUMBER}(?![\w.])"
-    rf"|(?<![\w.]){NUMBER}[ ]{BEGINS_AS_STREET}[ ]{WORDS}(?![\w])"
-    rf"|\b{BEGINS_AS_STREET}[ ]{WORDS}[ ]{NUMBER}(?![\w.])"
-    rf"|(?:(?<![\w.]){NUMBER}[ ])?\b{ENDS_AS_STREET}[ ]{NUMBER}(?![\w.])"
-    rf"|(?<![\w.]){NUMBER}[ ]{ENDS_AS_STREET}(?![\w])"
-    rf"|(?:(?<![\w.]){NUMBER}[ ])?\b(?:(?-i:(?:[^\W\d_a-z]\S*[ ]){{1,3}})|\w+[ ]){HUNGARIAN}[ ]{NUMBER}(?!\w)",
-    FLAGS,
+BEGINNINGS = frozenset(
+    {
+        "rue", "avenue", "av", "boulevard", "chemin", "all\u00e9e", "impasse", "place", "quai", "via", "viale",
+        "piazza", "corso", "vicolo", "calle", "c", "avenida", "avda", "plaza", "paseo", "camino", "cami\u00f1o",
+        "r\u00faa", "carrer", "rua", "travessa", "pra\u00e7a", "largo", "ul", "ulica", "al", "aleja", "os",
+        "n\u00e1m\u011bst\u00ed", "trg", "cesta", "strada", "bulevardul", "utca",
+    }
+)  # fmt: skip
+ENDINGS = (
+    "stra\u00dfe", "strasse", "str", "weg", "gasse", "platz", "allee", "ring", "damm", "ufer", "straat", "laan",
+    "gracht", "plein", "gade", "vej", "all\u00e9", "gata", "gatan", "v\u00e4gen", "g\u00e5rden", "vegen", "veien",
+    "katu", "tie", "kuja", "gatve", "iela", "vagur", "braut", "steenweg", "br\u00fccke",
+)  # fmt: skip
+HUNGARIAN_WORDS = frozenset(
+    {"utca", "u", "\u00fat", "\u00fatja", "t\u00e9r", "t\u00e9re", "rkp", "k\u00f6r\u00fat", "krt", "k\u00f6z", "sor"}
 )
+"""The words of the patterns above, as far as their first mark: a text without them has none of these streets."""
+
+
+@lru_cache(maxsize=8)
+def streets(begin: bool, end: bool, hungarian: bool) -> re.Pattern[str]:
+    """Build the pattern of streets; those that could begin at any word are in it only where their words are there."""
+    shapes = [
+        rf"(?<![\w.]){NUMBER}[ ](?:{WORDS}[ ])?{STREET}\b\.?",
+        rf"(?<![\w.]){NUMBER}[ ]{WORDS}[ ]{NUMBER}(?![\w.])",
+    ]
+    if begin:
+        shapes.append(rf"(?<![\w.]){NUMBER}[ ]{BEGINS_AS_STREET}[ ]{WORDS}(?![\w])")
+        shapes.append(rf"\b{BEGINS_AS_STREET}[ ]{WORDS}[ ]{NUMBER}(?![\w.])")
+    if end:
+        shapes.append(rf"(?:(?<![\w.]){NUMBER}[ ])?\b{ENDS_AS_STREET}[ ]{NUMBER}(?![\w.])")
+        shapes.append(rf"(?<![\w.]){NUMBER}[ ]{ENDS_AS_STREET}(?![\w])")
+    if hungarian:
+        name = r"(?:(?-i:(?:[^\W\d_a-z]\S*[ ]){1,3})|\w+[ ])"
+        shapes.append(rf"(?:(?<![\w.]){NUMBER}[ ])?\b{name}{HUNGARIAN}[ ]{NUMBER}(?!\w)")
+    return re.compile("|".join(shapes), FLAGS)
+
+
+def streets_of(words: frozenset[str]) -> re.Pattern[str]:
+    """Choose the pattern of streets for a text of these words."""
+    end = any(word.endswith(ENDINGS) for word in words)
+    return streets(not words.isdisjoint(BEGINNINGS), end, not words.isdisjoint(HUNGARIAN_WORDS))
+
+
 UNITS = re.compile(rf"\b{UNIT}(?:[ ]{UNIT})*\b|\b(?:{MILITARY})\b", FLAGS)
 ZIP_IN_WORDS = re.compile(rf"\b(?:zip|postal|post)[ -]?(?:code)?(?:[ ]is|:)?[ ]({POSTCODE})\b", FLAGS)
 STATE_AND_ZIP = re.compile(r"\b(?-i:[A-Z]{1,3})[ ]\d{4,6}(?:-\d{4})?(?!\w)")
@@ -78,9 +113,27 @@ PLACE_LINE = re.compile(
 )
 LETTERS = re.compile(r"[^\W\d_]+")
 DIGIT = re.compile(r"\d")
+DOTLESS = str.maketrans({"\u0307": None, "\u0131": "i"})
+"""To a pattern that ignores case, every i is the same; to `str.lower`, Turkish ones are not."""
+
+
+def letters_of(text: str) -> frozenset[str]:
+    """Give the lower-cased words of a text."""
+    return frozenset(LETTERS.findall(text.lower().translate(DOTLESS) if not text.isascii() else text.lower()))
+
+
 TOWARDS = frozenset({"in", "from", "to", "at", "near"})
 SHIPS = frozenset({"uss", "usns", "usnv", "uscgc"})
 """What LIVES cannot do without, and what UNITS finds without a digit."""
+UNIT_WORDS = SHIPS | {
+    word + number
+    for word in (
+        "apt", "apartment", "suite", "ste", "unit", "flat", "room", "rm", "floor", "bldg", "building", "box", "obox",
+        "pobox", "postbox", "psc", "cmr", "apo", "dpo", "fpo",
+    )
+    for number in ("", "no")
+}  # fmt: skip
+"""What UNITS begins with, as far as the next mark or digit."""
 LONGEST_PLACE = 40
 MAX_PARTICLE = 4
 PREPOSITIONS = frozenset({"in", "at", "by", "to", "for", "on", "with", "and", "or", "as", "is"})

@@ -8,6 +8,7 @@ them belong to it too. All patterns are linear in the length of the text.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pipelines.adapters.address_patterns import (
     BEFORE,
@@ -34,12 +35,14 @@ from pipelines.adapters.address_patterns import (
     SHIPS,
     STATE_AND_ZIP,
     STATUTES,
-    STREETS,
     TITLED,
     TOWARDS,
+    UNIT_WORDS,
     UNITS,
     WHEREABOUTS,
     ZIP_IN_WORDS,
+    letters_of,
+    streets_of,
 )
 from pipelines.adapters.gazetteer import CALENDAR, Gazetteer
 
@@ -66,6 +69,22 @@ class Segment:
     closes: bool
 
 
+class Clues(NamedTuple):
+    """What a whole text says about its segments.
+
+    Attributes:
+        plain: whether it has no capital letter.
+        units: whether it has a word that a unit (a flat, a box, a ship) begins with.
+        countries: whether it has a word that the name of a country begins with.
+        streets: finds streets of the kinds that its words allow.
+    """
+
+    plain: bool
+    units: bool
+    countries: bool
+    streets: re.Pattern[str]
+
+
 class AddressFinder:
     """Finds postal addresses and their parts."""
 
@@ -84,13 +103,15 @@ class AddressFinder:
 
     def find_pieces(self, text: str) -> Iterator[tuple[int, int, float]]:
         """Find what tells a place in words, and the blocks of addresses; no pattern whose words are not there runs."""
-        words = frozenset(LETTERS.findall(text.lower()))
+        words = letters_of(text)
         has_digit = DIGIT.search(text) is not None
-        plain = not any(map(str.isupper, text))
+        plain = text.islower() or not any(map(str.isupper, text))
+        units, countries = not words.isdisjoint(UNIT_WORDS), not words.isdisjoint(self.country_words)
+        clues = Clues(plain, units, countries, streets_of(words))
         if has_digit:
             for match in ZIP_IN_WORDS.finditer(text):
                 yield *match.span(1), LIKELY
-        if not words.isdisjoint(self.country_words) and WHEREABOUTS.search(text):
+        if clues.countries and WHEREABOUTS.search(text):
             for match in self.country.finditer(text):
                 if self.is_telling_region(text, *match.span()):
                     yield *match.span(), LIKELY
@@ -100,15 +121,15 @@ class AddressFinder:
             if self.is_place_name(match[1], plain):
                 yield *match.span(1), POSSIBLE
         if has_digit or not words.isdisjoint(SHIPS):
-            yield from self.find_blocks(text, plain)
+            yield from self.find_blocks(text, clues)
 
-    def find_blocks(self, text: str, plain: bool) -> Iterator[tuple[int, int, float]]:
+    def find_blocks(self, text: str, clues: Clues) -> Iterator[tuple[int, int, float]]:
         """Find whole addresses, wherever one segment at least tells one by itself."""
         named = [match.end() for match in NAMED.finditer(text)]
         places = [segment_content(match) for match in SEGMENT.finditer(text)]
-        found = [self.telling(text, start, end, named, plain) for start, end in places]
+        found = [self.telling(text, start, end, named, clues) for start, end in places]
         if any(found):
-            segments = [self.read(text, *place, one, plain) for place, one in zip(places, found, strict=True)]
+            segments = [self.read(text, *place, one, clues.plain) for place, one in zip(places, found, strict=True)]
             for block in blocks(segments, text):
                 yield *block, SURE
 
@@ -142,20 +163,21 @@ class AddressFinder:
         place_end = end if short and self.is_place_name(content, plain) else closing.end() if closing else None
         return Segment(start, end, found, short, place_end, closing is not None)
 
-    def telling(self, text: str, start: int, end: int, named: list[int], plain: bool) -> tuple[int, int] | None:
+    def telling(self, text: str, start: int, end: int, named: list[int], clues: Clues) -> tuple[int, int] | None:
         """Find the part of a segment, from the first telling piece to the last, that is an address by itself."""
         if any(start <= place < end for place in named):
             return max(place for place in named if start <= place < end), end
-        spans = [match.span() for match in UNITS.finditer(text, start, end)]
+        spans = [match.span() for match in UNITS.finditer(text, start, end)] if clues.units else []
         if DIGIT.search(text, start, end):
-            spans += [match.span() for match in self.country_and_code.finditer(text, start, end)]
+            if clues.countries:
+                spans += [match.span() for match in self.country_and_code.finditer(text, start, end)]
             spans += [match.span() for match in STATE_AND_ZIP.finditer(text, start, end)]
-            spans += [match.span() for match in STREETS.finditer(text, start, end) if self.is_street(match[0])]
+            spans += [match.span() for match in clues.streets.finditer(text, start, end) if self.is_street(match[0])]
         if not spans:
             return None
         low, high = min(low for low, _ in spans), max(high for _, high in spans)
         before = BEFORE.search(text[start:low])
-        return (start + before.start() if before else low), self.grow(text, high, end, plain)
+        return (start + before.start() if before else low), self.grow(text, high, end, clues.plain)
 
     def grow(self, text: str, high: int, end: int, plain: bool) -> int:
         """Take the city and country that stand in the same segment to an address."""

@@ -76,7 +76,8 @@ class ClusterCache:
         self.manifest = found
         for members, texts in read_unknown(history, found.held, stored.last_day - self.settings.window_days):
             self.add(remember(members, texts, self.index.search))
-        self.index = replace(self.index, merges=read_merges(merges), next_number=stored.last_number + 1)
+        told, number = read_merges(merges), stored.last_number + 1
+        self.index = replace(self.index, merges=told, next_number=number, latest_day=stored.last_day)
         self.save(replace(self.manifest, held=stored.held))
 
     def learn(self, assignment: Assignment, write: BatchWrite) -> None:
@@ -110,7 +111,7 @@ class ClusterCache:
     def tidy(self) -> None:
         """Let go of days outside the window, and make one segment of several small ones."""
         days = [int(segment.members.days.max()) for segment in self.index.segments]
-        earliest = max(days) - self.settings.window_days
+        earliest = self.index.latest_day - self.settings.window_days
         for place in reversed([place for place, day in enumerate(days) if day < earliest]):
             self.put(slice(place, place + 1), [])
         while run := choose_merge(list(map(len, self.index.segments))):

@@ -6,16 +6,18 @@ from datetime import date
 
 import numpy as np
 import pandas as pd
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pipelines.columns import CLUSTERING
 from pipelines.declaration import uncommented
-from pipelines.kernels.cluster_index import Arrivals, Assignment
+from pipelines.kernels.cluster_index import Assignment
+from pipelines.kernels.links import LONG_AGO, Arrivals
 from pipelines.kernels.merges import ID_BYTES, Merges, no_merges
 from pipelines.kernels.postings import Days
 from pipelines.kernels.segments import Members
 from pipelines.kernels.texts import Bytes, Texts, encode, normalise_texts
+from pipelines.transforms.intake import LABEL_SOURCE
 
 ROWS_AT_ONCE = 100_000
 """Rows of the table that are in the driver's memory at once while the index is built."""
@@ -29,7 +31,8 @@ class Stored:
     Attributes:
         held: newest micro-batch of each life of the checkpoint (query_epoch).
         last_number: number of the newest clustered record, 0 where there is none.
-        last_day: latest day of one, in days since 1970.
+        last_day: latest day of a ticket of the stream, in days since 1970. Labelled files do not count: they may be
+            years younger than the tickets that are read again beside them.
     """
 
     held: dict[str, int]
@@ -37,14 +40,19 @@ class Stored:
     last_day: int
 
 
+def of_the_stream() -> Column:
+    """Tell tickets of the stream from records that labelled files brought along."""
+    return F.coalesce(F.col("source") != LABEL_SOURCE, F.lit(True))
+
+
 def look_at(history: DataFrame) -> Stored:
     """See how far the table goes."""
-    newest = (F.max("batch_id"), F.max("arrival_no"), F.max("received_day"))
+    newest = (F.max("batch_id"), F.max("arrival_no"), F.max(F.when(of_the_stream(), F.col("received_day"))))
     rows = history.groupBy("query_epoch").agg(*newest).collect()
     return Stored(
         held={str(row[0]): int(row[1]) for row in rows},
         last_number=max((int(row[2]) for row in rows if row[2] is not None), default=0),
-        last_day=max(((row[3] - EPOCH).days for row in rows if row[3] is not None), default=0),
+        last_day=max(((row[3] - EPOCH).days for row in rows if row[3] is not None), default=LONG_AGO),
     )
 
 
@@ -99,9 +107,13 @@ def read_merges(log: DataFrame) -> Merges:
 
 def read_arrivals(records: DataFrame) -> Arrivals:
     """Bring the records of a batch that are not withheld to the driver, in the order of their arrival."""
-    open_records = records.where(F.col("withheld").isNull()).select("record_id", "received_day", "text", "position")
-    frame = open_records.toPandas().sort_values(["position", "record_id"], ignore_index=True)
-    return Arrivals(id_bytes(frame["record_id"]), day_numbers(frame["received_day"]), normalised(frame["text"]))
+    follows = of_the_stream().alias("follows")
+    open_records = records.where(F.col("withheld").isNull())
+    frame = open_records.select("record_id", "received_day", "text", "position", follows).toPandas()
+    frame = frame.sort_values(["position", "record_id"], ignore_index=True)
+    days = day_numbers(frame["received_day"])
+    latest = int(days[frame["follows"].to_numpy(np.bool_)].max(initial=LONG_AGO))
+    return Arrivals(id_bytes(frame["record_id"]), days, normalised(frame["text"]), latest)
 
 
 def clustering_frame(spark: SparkSession, assignment: Assignment) -> DataFrame:

@@ -202,13 +202,14 @@ def load_engine(settings: RedactionSettings) -> Engine:
     labels = model.model_to_presidio_entity_mapping or {}
     found_labels = {labels[label] for label in nlp.pipe_labels.get("ner", ()) if label in labels}
     recognizers = choose_recognizers(settings, gazetteer, found_labels)
+    thresholds = {name: settings.threshold(name) for name in settings.names}
     names = NameFinder(gazetteer)
     only_names = FREE_FORM.isdisjoint(settings.names)
     parts = (settings.fingerprint(), f"{settings.spacy_model}@{model_version}", f"rules@{RULES_VERSION}")
     return Engine(
         settings=settings,
-        thresholds={name: settings.threshold(name) for name in settings.names},
-        screens=Screens(recognizers, nlp, settings.language, settings.names),
+        thresholds=thresholds,
+        screens=Screens(recognizers, nlp, settings.language, settings.names, thresholds),
         entities=EntityFinder(EntityTagger(nlp), labels, model.default_score or 0.0, names, only_names),
         names=names,
         addresses=AddressFinder(gazetteer),

@@ -6,8 +6,8 @@ typed without it.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from pipelines.adapters.gazetteer import MIN_NAME_CHARS, Gazetteer
 
@@ -39,6 +39,8 @@ OWNED = re.compile(
     re.IGNORECASE,
 )
 """What stands behind the name of a person who owns it."""
+JOINTS = frozenset({" ", ". "})
+"""What stands between two words of one name."""
 NO_NAMES = frozenset({"i", "i'm", "i've", "i'd", "i'll"})
 MOST_CUED = 3
 LONGEST = 5
@@ -47,8 +49,7 @@ MOST_WORDS = 100_000
 SURE, LIKELY, POSSIBLE = 0.85, 0.6, 0.5
 
 
-@dataclass(frozen=True)
-class Word:
+class Word(NamedTuple):
     """One word of a text.
 
     Attributes:
@@ -69,10 +70,11 @@ class NameFinder:
     def __init__(self, gazetteer: Gazetteer) -> None:
         self.gazetteer = gazetteer
         self.look_up = lru_cache(maxsize=MOST_WORDS)(self.look_up_anew)
+        self.wants_capital = lru_cache(maxsize=MOST_WORDS)(self.wants_capital_anew)
 
     def find(self, text: str) -> Iterator[tuple[int, int, float]]:
         """Give start, end and score of each name in a text."""
-        words = [self.classify(match) for match in WORD.finditer(text)]
+        words = self.read(text)
         for run in runs(text, words):
             yield from self.judge(text, run)
         yield from self.find_cued(text, words)
@@ -96,7 +98,7 @@ class NameFinder:
         parts = {word[0].lower() for start, end in found for word in PART.finditer(text, start, end)}
         parts = {part for part in parts if not MASKED.fullmatch(part)}
         telling = {part for part in parts if self.gazetteer.is_telling(part) or not self.gazetteer.is_ordinary(part)}
-        for word in PART.finditer(text) if telling else ():
+        for word in PART.finditer(text) if telling and stands_beside(text, found, telling) else ():
             outside = all(word.end() <= start or word.start() >= end for start, end in found)
             if outside and word[0].lower() in telling:
                 yield word.span()
@@ -115,10 +117,10 @@ class NameFinder:
         unmasked = [word for word in words if not MASKED.fullmatch(word)]
         return any(self.gazetteer.is_name(word) or not self.gazetteer.is_ordinary(word) for word in unmasked)
 
-    def classify(self, match: re.Match[str]) -> Word:
-        """Look one word of a text up."""
-        length, key, kind, capital = self.look_up(match[0])
-        return Word(match.start(), match.start() + length, key, kind, capital)
+    def read(self, text: str) -> list[Word]:
+        """Look the words of a text up; those that no name has are left out: they part a run by standing in it."""
+        looked = ((match.start(), self.look_up(match[0])) for match in WORD.finditer(text))
+        return [Word(at, at + known[0], *known[1:]) for at, known in looked if known[2] != "-"]
 
     def look_up_anew(self, word: str) -> tuple[int, str, str, bool]:
         """Give length, key, kind and casing of a word."""
@@ -177,28 +179,41 @@ class NameFinder:
         letters = list(text)
         plain = not any(map(str.isupper, text))
         for match in WORD.finditer(text):
-            word = self.classify(match)
-            given = plain and word.key in self.gazetteer.common_given
-            place = word.key in self.gazetteer.countries or (plain and word.key in self.gazetteer.cities)
-            if not word.capital and (word.kind == "S" or given or (place and not self.gazetteer.is_ordinary(word.key))):
-                capital = letters[word.start].upper()
-                letters[word.start] = capital if len(capital) == 1 else letters[word.start]
+            if self.wants_capital(match[0], plain):
+                capital = letters[match.start()].upper()
+                letters[match.start()] = capital if len(capital) == 1 else letters[match.start()]
         return "".join(letters)
+
+    def wants_capital_anew(self, written: str, plain: bool) -> bool:
+        """Say whether a word lacks the capital of a name or place; in a text without any, more words can be one."""
+        _, key, kind, capital = self.look_up(written)
+        given = plain and key in self.gazetteer.common_given
+        place = key in self.gazetteer.countries or (plain and key in self.gazetteer.cities)
+        return not capital and (kind == "S" or given or (place and not self.gazetteer.is_ordinary(key)))
 
 
 def runs(text: str, words: list[Word]) -> Iterator[list[Word]]:
     """Cut words into runs of possible names of one casing, held together by single spaces."""
     run: list[Word] = []
     for word in words:
-        joined = bool(run) and re.fullmatch(r"\.?[ ]", text[run[-1].end : word.start]) is not None
+        joined = bool(run) and text[run[-1].end : word.start] in JOINTS
         same_casing = not run or word.kind in "PI" or run[-1].kind in "PI" or word.capital == run[-1].capital
-        if run and not (joined and same_casing and word.kind != "-"):
+        if run and not (joined and same_casing):
             yield run
             run = []
-        if word.kind != "-":
-            run.append(word)
+        run.append(word)
     if run:
         yield run
+
+
+def stands_beside(text: str, found: list[tuple[int, int]], wanted: set[str]) -> bool:
+    """Say whether one of some lower-cased words can stand outside the found places; a piece of a word counts too."""
+    start = 0
+    for low, high in [*sorted(found), (len(text), len(text))]:
+        if not wanted.isdisjoint(map(str.lower, PART.findall(text, start, max(low, start)))):
+            return True
+        start = max(start, high)
+    return False
 
 
 def strip_run(run: list[Word], known: bool = True) -> list[Word]:

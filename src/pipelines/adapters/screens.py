@@ -6,21 +6,23 @@ done: reading a text for a form of which it does not have the characters, words 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipelines.adapters.phones import PhoneFinder
-from pipelines.adapters.recognizers import AT, GREETING
+from pipelines.adapters.recognizers import GREETING
 from pipelines.transforms.placeholders import Span
 
 if TYPE_CHECKING:
-    from presidio_analyzer import EntityRecognizer, RecognizerResult
+    from presidio_analyzer import EntityRecognizer, Pattern, PatternRecognizer, RecognizerResult
     from presidio_analyzer.nlp_engine import NlpArtifacts
     from spacy.language import Language
 
 FLAGS = re.IGNORECASE
-SOMETHING = re.compile(rf"\d|{AT}|\bdot\b|\w\.\w|:[/:]", FLAGS)
+SOMETHING = re.compile(
+    r"[\d@.:dD(\[{<#](?:(?<=[\d@])|(?<=\w\.)\w|(?<=:)[/:]|(?<=\b[dD])[oO][tT]\b|(?<=[(\[{<#])[aA][tT]?[)\]}>#])"
+)
 """What one written form at least must hold; without it, none of those below is looked for."""
 PERSON_CUES = re.compile(
     rf"\bname\b|^(?:{GREETING}|good)\b|\b(?:regards|sincerely|cheers|thanks|thank|best|respectfully|yours)\b"
@@ -33,19 +35,21 @@ SCREENS: dict[str, re.Pattern[str]] = {
     "Ticket_cards": re.compile(r"\d(?:[ -]?\d){11}"),
     "Ticket_CREDIT_CARD": re.compile(r"\d(?:[ -]?\d){11}|\d{4}(?:  |[./_]|<)\D{0,12}\d{4}"),
     "Ticket_CRYPTO": re.compile(r"0x[\da-f]{40}", FLAGS),
-    "Ticket_EMAIL_ADDRESS": re.compile(rf"{AT}|\bdot\b", FLAGS),
+    "Ticket_EMAIL_ADDRESS": re.compile(
+        r"[@dD(\[{<#&](?:(?<=@)|(?<=\b[dD])[oO][tT]\b|(?<=[(\[{<#])[aA][tT]?[)\]}>#]|(?<=&)#64;)"
+    ),
     "Ticket_US_SSN": re.compile(r"\bssn\b|\bsocial security\b", FLAGS),
-    "Ticket_URL": re.compile(r"\w\.\w|://", FLAGS),
+    "Ticket_URL": re.compile(r"[.:](?:(?<=\w\.)\w|(?<=:)//)"),
     "Ticket_PHONE_NUMBER": re.compile(r"\d{3}|\d[^\n]{0,3}\d"),
-    "Ticket_found_IBAN_CODE": re.compile(r"[a-z]{2}\d{2}", FLAGS),
+    "Ticket_found_IBAN_CODE": re.compile(r"\d(?<=[a-zA-Z]{2}\d)\d"),
     "CryptoRecognizer": re.compile(r"(?:bc1|[13])[a-z0-9]{25}", FLAGS),
-    "IpRecognizer": re.compile(r"\d\.\d|::|[\da-f]:[\da-f]", FLAGS),
+    "IpRecognizer": re.compile(r"[.:](?:(?<=\d\.)\d|(?<=:):|(?<=[\da-fA-F]:)[\da-fA-F])"),
     "PhoneRecognizer": re.compile(r"\d[^\d\n]{0,40}\d"),
     "UsBankRecognizer": re.compile(r"\d{8}"),
     "UsItinRecognizer": re.compile(r"9\d{2}[ -]?[5-9]\d"),
-    "UsLicenseRecognizer": re.compile(r"\d{6}|[a-z]{1,2}\d|\d{2}[a-z]{3}\d{5}|\d{3}[a-z]{2}\d{4}", FLAGS),
+    "UsLicenseRecognizer": re.compile(r"\d(?:(?<=[a-zA-Z]\d)|\d{5})"),
     "UsPassportRecognizer": re.compile(r"\d{8}"),
-    "UsSsnRecognizer": re.compile(r"\d{5}-\d{4}|\d{3}-\d{6}|\d{9}|\d{3}[ .-]\d{2}[ .-]\d{4}"),
+    "UsSsnRecognizer": re.compile(r"\d{3}(?:\d\d-\d{4}|-\d{6}|\d{6}|[ .-]\d{2}[ .-]\d{4})"),
     "Ticket_LOCATION": re.compile(r"\d[a-z]? \w", FLAGS),
     "Ticket_PERSON": PERSON_CUES,
 }
@@ -63,12 +67,17 @@ class Part:
     Attributes:
         phones: reads instead of a recognizer of phone numbers.
         context: any of its context words; None when it has none.
+        matcher, patterns: the recognizer again and its patterns, when it is no more than these and their checks.
+        only_with_context: whether nothing it finds is sure enough without a context word.
     """
 
     recognizer: "EntityRecognizer"
     screen: re.Pattern[str] | None
     phones: PhoneFinder | None
     context: re.Pattern[str] | None
+    matcher: "PatternRecognizer | None"
+    patterns: "tuple[Pattern, ...]"
+    only_with_context: bool
 
 
 class Screens:
@@ -78,16 +87,22 @@ class Screens:
         recognizers: Presidio's and ours.
         nlp: cuts texts into words, where context words may count.
         wanted: the types that are looked for.
+        thresholds: the least score that counts, by type; without one, every finding is given.
     """
 
     def __init__(
-        self, recognizers: "Sequence[EntityRecognizer]", nlp: "Language", language: str, wanted: Iterable[str]
+        self,
+        recognizers: "Sequence[EntityRecognizer]",
+        nlp: "Language",
+        language: str,
+        wanted: Iterable[str],
+        thresholds: Mapping[str, float] | None = None,
     ) -> None:
         from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
         from presidio_analyzer.nlp_engine import NoOpNlpEngine
 
         self.recognizers, self.nlp, self.language, self.wanted = list(recognizers), nlp, language, list(wanted)
-        self.parts = [read_part(recognizer) for recognizer in recognizers]
+        self.parts = [read_part(recognizer, thresholds or {}) for recognizer in recognizers]
         self.enhancer = LemmaContextAwareEnhancer()
         self.engine = NoOpNlpEngine([{"lang_code": language, "model_name": ""}])
         self.engine.load()
@@ -102,7 +117,14 @@ class Screens:
 
     def run(self, part: Part, text: str) -> Iterator[Span]:
         """Run one recognizer."""
+        if part.only_with_context and not (part.context and part.context.search(text)):
+            return
         kind = part.recognizer.supported_entities[0]
+        if part.matcher:
+            plain = list(match_patterns(part.matcher, part.patterns, text))
+            if not (plain and part.context and part.context.search(text)):
+                yield from plain
+                return
         if part.phones and not (part.context and part.context.search(text)):
             yield from (Span(start, end, kind, score) for start, end, score in part.phones.find(text))
             return
@@ -144,17 +166,51 @@ class Screens:
         return artifacts
 
 
-def read_part(recognizer: "EntityRecognizer") -> Part:
+def match_patterns(recognizer: "PatternRecognizer", patterns: "Iterable[Pattern]", text: str) -> Iterator[Span]:
+    """Match a recognizer's patterns as `PatternRecognizer.analyze` does, without the explanations that it writes."""
+    from presidio_analyzer.pattern_recognizer import REGEX_TIMEOUT_SECONDS
+
+    kind = recognizer.supported_entities[0]
+    for pattern in patterns:
+        # One that takes too long throws: the text fails, and does not pass unread.
+        for match in vars(pattern)["compiled_regex"].finditer(text, timeout=REGEX_TIMEOUT_SECONDS):
+            start, end = match.span()
+            score = judge(recognizer, text[start:end], pattern.score) if start < end else 0.0
+            if score > 0:
+                yield Span(start, end, kind, round(score, 4))
+
+
+def judge(recognizer: "PatternRecognizer", value: str, score: float) -> float:
+    """Let a recognizer's own checks decide on what its pattern matched."""
+    valid = recognizer.validate_result(value)
+    if valid is not None:
+        score = 1.0 if valid else 0.0
+    return 0.0 if recognizer.invalidate_result(value) else score
+
+
+def read_part(recognizer: "EntityRecognizer", thresholds: Mapping[str, float]) -> Part:
     """Prepare a recognizer; screens are for those we know, not for others' subclasses of the same name."""
+    from presidio_analyzer import PatternRecognizer
     from presidio_analyzer.predefined_recognizers import PhoneRecognizer
 
     words = "|".join(map(re.escape, recognizer.context or ()))
+    is_plain = getattr(type(recognizer), "analyze", None) is PatternRecognizer.analyze
+    matcher = recognizer if is_plain and isinstance(recognizer, PatternRecognizer) else None
+    patterns: tuple[Pattern, ...] = tuple(vars(recognizer)["patterns"]) if matcher else ()
+    if matcher:
+        # Presidio compiles a recognizer's patterns when it first reads a text.
+        matcher.analyze("", matcher.supported_entities)
+    unchecked = getattr(type(recognizer), "validate_result", None) is PatternRecognizer.validate_result
+    least = thresholds.get(recognizer.supported_entities[0], 0.0)
     is_known = type(recognizer).__module__.partition(".")[0] in KNOWN_PACKAGES
     return Part(
         recognizer=recognizer,
         screen=SCREENS.get(str(recognizer.to_dict()["name"])) if is_known else None,
         phones=PhoneFinder(recognizer) if type(recognizer) is PhoneRecognizer else None,
         context=re.compile(words, FLAGS) if words else None,
+        matcher=matcher,
+        patterns=patterns,
+        only_with_context=bool(patterns) and unchecked and all(one.score < least for one in patterns),
     )
 
 

@@ -20,9 +20,9 @@ from pipelines.cli.screens import counting, say, tell
 from pipelines.configuration import conf_dir
 from pipelines.errors import UsageError
 from pipelines.intents import load_intents
+from pipelines.jobs.flow import Flow
 from pipelines.jobs.reporting import report
 from pipelines.jobs.runner import StageResult, drain
-from pipelines.jobs.streaming import Flow
 from pipelines.settings import SlmMode
 from pipelines.simulation import generate, write_labelled_files, write_truth
 from pipelines.workspace import MARKER, Workspace, init_workspace, open_workspace

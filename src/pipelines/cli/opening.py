@@ -20,7 +20,7 @@ from pipelines.adapters.text_annotator import build_annotator
 from pipelines.cli.screens import say
 from pipelines.configuration import load_settings
 from pipelines.declaration import MapBatches, Table
-from pipelines.jobs.streaming import Flow
+from pipelines.jobs.flow import Flow
 from pipelines.settings import EMBEDDED, Settings, SlmMode
 from pipelines.workspace import Workspace, workspace_if_any
 

@@ -27,7 +27,8 @@ from pipelines.adapters.spark import hold
 from pipelines.declaration import Table
 from pipelines.errors import MissingDependencyError, VerificationError
 from pipelines.faults import hit
-from pipelines.jobs.streaming import Flow, route
+from pipelines.jobs.flow import Flow
+from pipelines.jobs.streaming import route
 from pipelines.transforms.agreement import judge, place_decided
 from pipelines.transforms.intake import read_label_rows, read_tickets, tickets_from_label_rows
 from pipelines.transforms.labelling import cast_votes

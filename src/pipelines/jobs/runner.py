@@ -10,7 +10,8 @@ from pyspark.sql.streaming.query import StreamingQuery
 from pipelines.adapters.delta import count_since
 from pipelines.adapters.failures import explain_failure
 from pipelines.declaration import Table
-from pipelines.jobs.streaming import SINKS, STREAMS, Flow
+from pipelines.jobs.flow import Flow
+from pipelines.jobs.streaming import SINKS, STREAMS
 
 POLL_SECONDS = 0.3
 

@@ -12,56 +12,22 @@ import numpy as np
 
 from pipelines.kernels.components import span
 from pipelines.kernels.history import Resemblances, resembling
-from pipelines.kernels.merges import ID_BYTES, Merges, no_merges
-from pipelines.kernels.postings import Days, Question, look_up, most_differing, post
-from pipelines.kernels.segments import Members, Segment, Signed, build_segment, sign
-from pipelines.kernels.similarity import Floats, Search, similarities
+from pipelines.kernels.links import (
+    LONG_AGO,
+    Arrivals,
+    Links,
+    join_links,
+    links_in_batch,
+    links_of_copies,
+    links_to_history,
+)
+from pipelines.kernels.merges import Merges, no_merges
+from pipelines.kernels.postings import Days, Question
+from pipelines.kernels.segments import Members, Segment, build_segment, sign
+from pipelines.kernels.similarity import Search
 from pipelines.kernels.texts import Bytes, Flags, Indices, Texts, first_equal
 
 NO_LIMIT = np.iinfo(np.int64).max
-
-
-@dataclass(frozen=True)
-class Arrivals:
-    """Records in the order of their arrival.
-
-    Attributes:
-        record_ids: array [n, 32]: SHA-256.
-        days: day of each, in days since 1970.
-        texts: the normalised texts.
-    """
-
-    record_ids: Bytes
-    days: Days
-    texts: Texts
-
-    def __len__(self) -> int:
-        return len(self.days)
-
-
-@dataclass(frozen=True)
-class Links:
-    """Pairs of a record and an earlier one that it resembles.
-
-    Attributes:
-        row: the later record's place among the arrivals.
-        other: the earlier record's place among them; -1 for one of history.
-        other_ids: ids of the earlier records, array [n, 32].
-        similarity: exact Jaccard similarity.
-        clusters: number of the cluster that a record of history belongs to; -1 for one of the same batch.
-        cluster_ids: ids of these clusters, array [n, 32]; zeros for -1.
-    """
-
-    row: Indices
-    other: Indices
-    other_ids: Bytes
-    similarity: Floats
-    clusters: Indices
-    cluster_ids: Bytes
-
-    def take(self, places: Indices) -> "Links":
-        """Choose some of them."""
-        return Links(*(values[places] for values in vars(self).values()))
 
 
 @dataclass(frozen=True)
@@ -75,6 +41,7 @@ class Assignment:
         merges: all merges, with those that the arrivals caused.
         has_merged: whether they caused one.
         segment: what the index has to learn.
+        latest_day: as in the arrivals.
     """
 
     members: Members
@@ -83,6 +50,7 @@ class Assignment:
     merges: Merges
     has_merged: bool
     segment: Segment
+    latest_day: int
 
     @property
     def cluster_ids(self) -> Bytes:
@@ -100,6 +68,7 @@ class ClusterIndex:
         segments: the texts that have come, each part older than the next.
         merges: clusters that have become one.
         next_number: number of the next record.
+        latest_day: the newest day so far that the window follows: what is older than that less the window may go.
     """
 
     search: Search
@@ -107,6 +76,7 @@ class ClusterIndex:
     segments: tuple[Segment, ...] = ()
     merges: Merges = field(default_factory=no_merges)
     next_number: int = 1
+    latest_day: int = LONG_AGO
 
     def assign(self, arrivals: Arrivals) -> Assignment:
         """Find the cluster of each arrival. Nothing is remembered before `learn`."""
@@ -129,7 +99,8 @@ class ClusterIndex:
         new = choose_new(members, first, distinct, past)
         segment = build_segment(members.take(new), signed.take(np.searchsorted(distinct, first[new])))
         at = capped[np.searchsorted(distinct, first)]
-        return Assignment(members, every.take(kept), at, merges, merges is not self.merges, segment)
+        merged = merges is not self.merges
+        return Assignment(members, every.take(kept), at, merges, merged, segment, arrivals.latest_day)
 
     def admit(self, arrivals: Arrivals, clusters: Indices, links: Links) -> Members:
         """Number the arrivals, and name the clusters that began in history."""
@@ -151,45 +122,8 @@ class ClusterIndex:
             segments=(*self.segments, assignment.segment) if len(assignment.segment) else self.segments,
             merges=assignment.merges,
             next_number=self.next_number + len(assignment.members),
+            latest_day=max(self.latest_day, assignment.latest_day),
         )
-
-
-def links_to_history(past: Resemblances, distinct: Indices) -> Links:
-    """Link arrivals to the records of history that they resemble."""
-    nowhere = np.full(len(past.asking), -1, dtype=np.int64)
-    row = distinct[past.asking]
-    return Links(row, nowhere, past.record_ids, past.similarity, past.clusters, past.cluster_ids)
-
-
-def links_of_copies(record_ids: Bytes, first: Indices) -> Links:
-    """Link each text to the first of the batch that equals it."""
-    copies = np.flatnonzero(first != np.arange(len(first)))
-    return links_among(record_ids, copies, first[copies], np.ones(len(copies)))
-
-
-def links_in_batch(
-    arrivals: Arrivals, distinct: Indices, signed: Signed, question: Question, search: Search, capped: Flags
-) -> Links:
-    """Link the different texts of a batch that are similar enough."""
-    earlier = replace(question, before=np.arange(len(distinct)))
-    most = most_differing(search.threshold, signed.positions)
-    days = arrivals.days[distinct]
-    found = look_up(post(signed.keys), signed.sketches, days, earlier, most, search.max_bucket, capped)
-    similarity = similarities(signed.texts, found.entry, found.asking, search)
-    near = similarity >= search.threshold
-    row, other = distinct[found.asking[near]], distinct[found.entry[near]]
-    return links_among(arrivals.record_ids, row, other, similarity[near])
-
-
-def links_among(record_ids: Bytes, row: Indices, other: Indices, similarity: Floats) -> Links:
-    """Make links between records of the same batch."""
-    no_cluster = np.full(len(row), -1, dtype=np.int64)
-    return Links(row, other, record_ids[other], similarity, no_cluster, np.zeros((len(row), ID_BYTES), dtype=np.uint8))
-
-
-def join_links(*parts: Links) -> Links:
-    """Put links together."""
-    return Links(*(np.concatenate(columns) for columns in zip(*(vars(part).values() for part in parts), strict=True)))
 
 
 def connect(count: int, links: Links, next_number: int, merges: Merges) -> tuple[Indices, Merges, Indices]:

@@ -1,0 +1,45 @@
+"""What the streams share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pyspark.sql import DataFrame, SparkSession
+
+from pipelines.adapters.delta import TableStore
+from pipelines.adapters.streams import StreamPlan, read_appends
+from pipelines.declaration import MapBatches, Table
+from pipelines.settings import Settings
+from pipelines.transforms.text_features import TextAnnotator
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What the streams share: the session, the places, the settings, and the models as arguments.
+
+    Attributes:
+        cache_folder: on the driver's own disk; what is in it can be made again from the tables.
+        pin_labeller: called once a micro-batch; gives the labeller with every version pinned.
+        load_annotator: called once a micro-batch; gives what reads the texts, built when first needed.
+    """
+
+    spark: SparkSession
+    store: TableStore
+    settings: Settings
+    plan: StreamPlan
+    landing_uri: str
+    cache_folder: Path
+    kafka_options: dict[str, str]
+    pseudonym_key: bytes
+    labels: list[str]
+    redactor: MapBatches
+    pin_labeller: Callable[[], MapBatches]
+    load_annotator: Callable[[], TextAnnotator]
+
+    def planned(self, name: str) -> StreamPlan:
+        """The plan of one query."""
+        return replace(self.plan, name=name)
+
+    def read_appends(self, *sources: Table) -> DataFrame:
+        """Stream the rows appended to tables."""
+        return read_appends(self.spark, self.store, list(sources), self.settings.spark.files_per_batch)
