@@ -69,8 +69,9 @@ def as_one_segment(index: ClusterIndex) -> ClusterIndex:
     return replace(index, segments=(merge_segments(index.segments, 0, index.search),)) if index.segments else index
 
 
-@pytest.mark.parametrize("between", [lambda index: index, as_one_segment], ids=["as they come", "merged"])
-@pytest.mark.parametrize("threshold", [0.7, 0.8])
+@pytest.mark.parametrize(
+    ("threshold", "between"), [(0.7, lambda index: index), (0.8, as_one_segment)], ids=["as they come", "merged"]
+)
 def test_any_order_and_any_batches_give_the_single_link_partition(threshold: float, between: Step) -> None:
     texts = made_up(250, seed=3)
     truth = components(len(texts), brute_force(texts, threshold))
@@ -84,7 +85,7 @@ def test_any_order_and_any_batches_give_the_single_link_partition(threshold: flo
 
 
 @needs_corpora
-@pytest.mark.parametrize("threshold", [0.7, 0.8])
+@pytest.mark.parametrize("threshold", [0.7, pytest.param(0.8, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", CORPORA)
 def test_twenty_orders_and_splits_of_a_corpus_give_the_partition_of_the_truth(name: str, threshold: float) -> None:
     texts, truth = corpus(name)

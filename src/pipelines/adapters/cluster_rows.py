@@ -136,7 +136,8 @@ def clustering_frame(spark: SparkSession, assignment: Assignment) -> DataFrame:
         assignment.capped.tolist(),
         strict=True,
     )
-    return spark.createDataFrame(list(rows), uncommented(CLUSTERING))
+    # The rows are made right above: checking each field of each would take longer than making them.
+    return spark.createDataFrame(list(rows), uncommented(CLUSTERING), verifySchema=False)
 
 
 def id_bytes(ids: "pd.Series[str]") -> Bytes:
