@@ -15,7 +15,8 @@ import pandas as pd
 from pipelines.adapters.addresses import AddressFinder
 from pipelines.adapters.entities import EntityFinder
 from pipelines.adapters.language_model import INSTALL, load_language_model
-from pipelines.adapters.names import NameFinder, is_masked
+from pipelines.adapters.name_words import is_masked
+from pipelines.adapters.names import NameFinder
 from pipelines.adapters.network import EntityTagger
 from pipelines.adapters.recognizers import RULES_VERSION, choose_recognizers
 from pipelines.adapters.restraint import silence_loggers, without_packages

@@ -7,14 +7,21 @@ typed without it.
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
 
 from pipelines.adapters.gazetteer import MIN_NAME_CHARS, Gazetteer
+from pipelines.adapters.name_words import (
+    MASKED,
+    PART,
+    Word,
+    is_line,
+    is_titled,
+    runs,
+    stands_beside,
+    strip_run,
+    with_degree,
+)
 
 WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*\.?")
-MASKED = re.compile(r"x{2,}")
-"""What stands where somebody has already taken a value out."""
-PART = re.compile(r"[^\W\d_]{3,}")
 POSSESSIVE = re.compile(r"['\u2019]s?$")
 PARTICLES = frozenset(
     {
@@ -22,8 +29,6 @@ PARTICLES = frozenset(
         "dos", "du", "y", "zu", "af", "av", "ten", "ter",
     }
 )  # fmt: skip
-DEGREE = re.compile(r",?[ ](?:md|phd|dds|dvm|jr|sr|esq|ii|iii|iv)\b\.?", re.IGNORECASE)
-"""What may stand behind a name, and belongs to it."""
 SENTENCE_SUBJECT = re.compile(
     r"(?:['\u2019]s|[ ](?:is|was|had|has|said|says|told|asked|called|wrote|sent|spent|lives|works))\b"
 )
@@ -39,29 +44,12 @@ OWNED = re.compile(
     re.IGNORECASE,
 )
 """What stands behind the name of a person who owns it."""
-JOINTS = frozenset({" ", ". "})
-"""What stands between two words of one name."""
 NO_NAMES = frozenset({"i", "i'm", "i've", "i'd", "i'll"})
 MOST_CUED = 3
 LONGEST = 5
 MOST_WORDS = 100_000
 """Words that are looked up once: most words of all tickets are the same few thousand."""
 SURE, LIKELY, POSSIBLE = 0.85, 0.6, 0.5
-
-
-class Word(NamedTuple):
-    """One word of a text.
-
-    Attributes:
-        key: lower-cased, without possessive and full stop.
-        kind: S telling name, W name and ordinary word, I initial, P particle, U in no dictionary, - any other.
-    """
-
-    start: int
-    end: int
-    key: str
-    kind: str
-    capital: bool
 
 
 class NameFinder:
@@ -190,61 +178,3 @@ class NameFinder:
         given = plain and key in self.gazetteer.common_given
         place = key in self.gazetteer.countries or (plain and key in self.gazetteer.cities)
         return not capital and (kind == "S" or given or (place and not self.gazetteer.is_ordinary(key)))
-
-
-def runs(text: str, words: list[Word]) -> Iterator[list[Word]]:
-    """Cut words into runs of possible names of one casing, held together by single spaces."""
-    run: list[Word] = []
-    for word in words:
-        joined = bool(run) and text[run[-1].end : word.start] in JOINTS
-        same_casing = not run or word.kind in "PI" or run[-1].kind in "PI" or word.capital == run[-1].capital
-        if run and not (joined and same_casing):
-            yield run
-            run = []
-        run.append(word)
-    if run:
-        yield run
-
-
-def stands_beside(text: str, found: list[tuple[int, int]], wanted: set[str]) -> bool:
-    """Say whether one of some lower-cased words can stand outside the found places; a piece of a word counts too."""
-    start = 0
-    for low, high in [*sorted(found), (len(text), len(text))]:
-        if not wanted.isdisjoint(map(str.lower, PART.findall(text, start, max(low, start)))):
-            return True
-        start = max(start, high)
-    return False
-
-
-def strip_run(run: list[Word], known: bool = True) -> list[Word]:
-    """Take particles that lead nowhere off a run; without any known name it is none, unless something else says so."""
-    while run and run[-1].kind == "P":
-        run = run[:-1]
-    while run and run[0].kind == "P":
-        run = run[1:]
-    if not known:
-        return run
-    return run if any(word.kind in "SW" for word in run) else []
-
-
-def with_degree(text: str, end: int) -> int:
-    """Take the degree behind a name to it."""
-    degree = DEGREE.match(text, end)
-    return degree.end() if degree else end
-
-
-def is_line(text: str, run: list[Word]) -> bool:
-    """Say whether a run is all that stands on its line, marks of quoted mail aside."""
-    before, after = text[: run[0].start].rpartition("\n")[2], text[run[-1].end :].partition("\n")[0]
-    return "\n" in text and not any(map(str.isalnum, before + after))
-
-
-def is_titled(text: str, run: list[Word]) -> bool:
-    """Say whether every word of a run has a capital, in a text that is not all capitals."""
-    return not text.isupper() and all(word.capital or word.kind == "P" for word in run)
-
-
-def is_masked(value: str) -> bool:
-    """Say whether somebody has already taken the value out, and left XXXX."""
-    words = re.findall(r"[^\W\d_]+", value.lower())
-    return bool(words) and all(map(MASKED.fullmatch, words))
