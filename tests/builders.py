@@ -114,7 +114,7 @@ def messages(spark: SparkSession, *rows: Values) -> DataFrame:
 
 RAW_TICKET = (
     "record_id string, ticket_key string, subject_key string, text_key string, source string, raw_subject string, "
-    "raw_text string, created_at timestamp, received_day date, position string"
+    "raw_text string, raw_customer string, created_at timestamp, received_day date, position string"
 )
 
 

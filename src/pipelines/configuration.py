@@ -1,5 +1,6 @@
 """Reading settings: YAML layers and environment variables folded onto the defaults, each mistake named by its key."""
 
+import json
 import os
 import sys
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from typing import Literal, TypeVar, get_args, get_origin, get_type_hints
 import yaml
 
 from pipelines.errors import SettingsError
+from pipelines.redaction_policy import Arguments
 from pipelines.settings import Settings
 
 ENVIRONMENT_PREFIX = "LAKEHOUSE_"
@@ -97,6 +99,8 @@ def convert(hint: object, value: object, key: str) -> object:
                 f"Setting {key}: expected one of {', '.join(map(repr, get_args(hint)))}, got {shown(value)}."
             )
         return word
+    if hint is Arguments:
+        return Arguments(json.dumps(dict(table(value, key)), sort_keys=True))
     if get_origin(hint) is tuple and is_dataclass(get_args(hint)[0]):
         return tuple(
             build(get_args(hint)[0], named(name, one, key), dotted(key, name)) for name, one in table(value, key)

@@ -45,6 +45,30 @@ class OwnPattern:
             raise SettingsError(f"Setting {key}.regex: is no regular expression ({error}).") from error
 
 
+class Arguments(str):
+    """Keyword arguments as canonical JSON: settings must be hashable."""
+
+    __slots__ = ()
+
+
+NO_ARGUMENTS = Arguments("{}")
+
+
+@dataclass(frozen=True)
+class PluggedRecognizer:
+    """A Presidio recognizer of somebody else: another model, or another country's numbers."""
+
+    name: str
+    type: str
+    """Its class with its module, such as presidio_analyzer.predefined_recognizers.EsNifRecognizer."""
+    arguments: Arguments = NO_ARGUMENTS
+    """What its class is made with."""
+
+    def __post_init__(self) -> None:
+        key = f"redaction.recognizers.{self.name}.type"
+        require("." in self.type.strip("."), key, "must be a module and a class, with a dot between")
+
+
 DETECTED = (
     "PERSON", "LOCATION", "EMAIL_ADDRESS", "PHONE_NUMBER", "CREDIT_CARD", "IBAN_CODE", "US_SSN", "IP_ADDRESS", "URL",
     "CRYPTO", "US_PASSPORT", "US_DRIVER_LICENSE", "US_BANK_NUMBER",
@@ -63,6 +87,8 @@ class RedactionSettings:
     allow: tuple[str, ...] = ()
     """Words of the trade that are never personal, whatever a model takes them for."""
     patterns: tuple[OwnPattern, ...] = ()
+    recognizers: tuple[PluggedRecognizer, ...] = ()
+    """Beside our own and Presidio's usual ones."""
 
     def __post_init__(self) -> None:
         require(bool(self.names), "redaction.entities", "must have at least one entity to detect")

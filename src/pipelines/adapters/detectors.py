@@ -6,11 +6,9 @@ No error and no log of this module, nor of the libraries under it, holds any tex
 import importlib.util
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-
-import pandas as pd
 
 from pipelines.adapters.addresses import AddressFinder
 from pipelines.adapters.entities import EntityFinder
@@ -21,11 +19,9 @@ from pipelines.adapters.network import EntityTagger
 from pipelines.adapters.recognizers import RULES_VERSION, choose_recognizers
 from pipelines.adapters.restraint import silence_loggers, without_packages
 from pipelines.adapters.screens import Screens, outermost
-from pipelines.declaration import MapBatches
-from pipelines.errors import MissingDependencyError, SettingsError
+from pipelines.errors import MissingDependencyError
 from pipelines.redaction_policy import RedactionSettings
 from pipelines.transforms.placeholders import RedactedText, Span, redact_until_clean, renderer, view
-from pipelines.vocabulary import Reason
 
 BATCH_TEXTS = 1024
 """Texts whose sentences the model reads in one pass; their words are forgotten behind it."""
@@ -53,68 +49,24 @@ class Engine:
     lock: threading.Lock
 
 
-def build_redactor(settings: RedactionSettings, key: bytes | None = None) -> MapBatches:
-    """Build what `transforms.redaction.redact` runs on the workers; the engine is loaded there, once a process.
-
-    The function takes frames with `raw_subject`, `raw_text`, `withheld` and gives frames with `subject`, `text`,
-    `spans`, `withheld`, `redaction_version`, row by row.
-
-    Raises:
-        MissingDependencyError: when Presidio or spaCy is not installed.
-        SettingsError: when pseudonyms are wanted and there is no key.
-    """
-    require_packages()
-    pseudonyms = [name for name, operator in settings.operators.items() if operator == "pseudonym"]
-    if pseudonyms and key is None:
-        raise SettingsError(
-            f"Setting redaction.entities: pseudonyms of {', '.join(pseudonyms)} need the key of a workspace. "
-            "Name one with --workspace, or choose operator: placeholder."
-        )
-
-    def redact_frames(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        for frame in frames:
-            yield redact_frame(frame, settings, key)
-
-    return redact_frames
-
-
-def redact_frame(frame: pd.DataFrame, settings: RedactionSettings, key: bytes | None = None) -> pd.DataFrame:
-    """Redact the subjects and texts of one frame; see `build_redactor`. Withheld rows pass with null text."""
-    reasons = [reason if isinstance(reason, str) else None for reason in frame["withheld"]]
-    wanted = [
-        {field: frame[f"raw_{field}"].iat[row] for field in ("subject", "text")} if reason is None else {}
-        for row, reason in enumerate(reasons)
-    ]
-    raw = [value for fields in wanted for value in fields.values() if isinstance(value, str)]
-    redacted = iter(redact_texts(raw, settings, key))
-    rows = []
-    for reason, fields in zip(reasons, wanted, strict=True):
-        parts = {field: next(redacted) for field, value in fields.items() if isinstance(value, str)}
-        rows.append(redacted_row(parts, reason))
-    columns = ["subject", "text", "spans", "withheld"]
-    return pd.DataFrame(rows, columns=columns, dtype=object).assign(redaction_version=redaction_version(settings))
-
-
-def redacted_row(parts: dict[str, RedactedText], reason: str | None) -> dict[str, object]:
-    """Make a row of a record's redacted fields; one field that failed withholds them all."""
-    if any(part.text is None for part in parts.values()):
-        parts, reason = {}, Reason.REDACTION_FAILED.value
-    spans = [
-        {"field": field, "type": span.type, "start": span.start, "end": span.end, "score": span.score}
-        for field, part in parts.items()
-        for span in part.spans
-    ]
-    texts = {field: parts[field].text if field in parts else None for field in ("subject", "text")}
-    return {**texts, "spans": spans, "withheld": reason}
-
-
 def redact_text(text: str, settings: RedactionSettings) -> RedactedText:
     """Redact one text in this process; see `redact_texts`."""
     return redact_texts([text], settings)[0]
 
 
-def redact_texts(texts: Sequence[str], settings: RedactionSettings, key: bytes | None = None) -> list[RedactedText]:
+def redact_texts(
+    texts: Sequence[str],
+    settings: RedactionSettings,
+    key: bytes | None = None,
+    known: Sequence[Sequence[Span]] | None = None,
+) -> list[RedactedText]:
     """Normalise and redact texts in this process. A text whose analysis fails costs only itself: its text is None.
+
+    Args:
+        texts: raw.
+        settings: the policy.
+        key: of pseudonyms.
+        known: spans of each normalised text that are personal whatever the detector says.
 
     Raises:
         MissingDependencyError: when Presidio, spaCy or the spaCy model is not installed.
@@ -122,7 +74,7 @@ def redact_texts(texts: Sequence[str], settings: RedactionSettings, key: bytes |
     """
     engine = load_engine(settings)
     render = renderer(settings.operators, key)
-    return redact_until_clean(texts, lambda rest: detect(engine, rest), settings.names, render)
+    return redact_until_clean(texts, lambda rest: detect(engine, rest), settings.names, render, known)
 
 
 def redaction_version(settings: RedactionSettings) -> str:
@@ -195,7 +147,8 @@ def load_engine(settings: RedactionSettings) -> Engine:
     require_packages()
     # Read by Presidio at import. Its own limit of a minute a pattern would let one text stall a stream.
     os.environ.setdefault("REGEX_TIMEOUT_SECONDS", REGEX_TIMEOUT_SECONDS)
-    with without_packages(UNUSED_PACKAGES):
+    # A recognizer that the settings name may need what nothing else here does.
+    with without_packages(frozenset() if settings.recognizers else UNUSED_PACKAGES):
         from presidio_analyzer.nlp_engine import NerModelConfiguration
     silence_loggers(LOGGERS)
     nlp, gazetteer, model_version = load_language_model(settings)

@@ -13,6 +13,10 @@ from pipelines.adapters.network import EntityTagger
 from pipelines.transforms.placeholders import Span
 
 BOUNDARY = re.compile(r"(?<=[.!?])[ \t]+(?=\S)|\n+")
+LONGEST = 1_000
+"""Characters that the model reads at once: a ticket without full stops is no reason to fill the memory."""
+OVERLAP = 100
+"""Of two windows of a long sentence: what the edge of one cuts stands whole in the other."""
 MOST_SENTENCES = 100_000
 """Sentences whose answer is kept in a process: some 30 MB."""
 
@@ -69,11 +73,20 @@ def moved(span: Span, by: int) -> Span:
 
 
 def sentences(text: str) -> Iterator[tuple[int, int]]:
-    """Cut a text at line ends and behind full stops."""
+    """Cut a text at line ends and behind full stops, and what is long even so into windows that overlap."""
     start = 0
     for boundary in BOUNDARY.finditer(text):
-        if boundary.start() > start:
-            yield start, boundary.start()
+        yield from windows(text, start, boundary.start())
         start = boundary.end()
-    if start < len(text):
-        yield start, len(text)
+    yield from windows(text, start, len(text))
+
+
+def windows(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Cut a sentence at white space into windows of at most LONGEST characters; a longer word is cut where it must."""
+    while end - start > LONGEST:
+        space = text.rfind(" ", start + 2 * OVERLAP, start + LONGEST)
+        stop = space if space > 0 else start + LONGEST
+        yield start, stop
+        start = text.find(" ", stop - OVERLAP, stop) + 1 or stop - OVERLAP
+    if start < end:
+        yield start, end

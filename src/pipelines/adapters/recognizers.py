@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pipelines.adapters.addresses import AddressFinder
 from pipelines.adapters.gazetteer import Gazetteer
 from pipelines.adapters.names import NameFinder
+from pipelines.adapters.plugged_recognizers import load_plugged
 from pipelines.errors import SettingsError
 from pipelines.redaction_policy import OwnPattern, RedactionSettings
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 Find = Callable[[str], Iterable[tuple[int, int, float]]]
 
-RULES_VERSION = 5
+RULES_VERSION = 6
 """Raise it with every change of a pattern: it is part of each row's redaction_version."""
 
 NAME = r"(?-i:\p{Lu}[\p{L}'\u2019-]+(?:[ ](?:\p{Lu}[\p{L}'\u2019-]+|\p{Lu}\.|de|da|van|von|bin|al)){0,3})"
@@ -91,6 +92,7 @@ PATTERNS: dict[str, tuple[tuple[str, float], ...]] = {
     "CRYPTO": ((r"(?<!\w)0x[0-9a-f]{40}(?!\w)", 1.0),),
     "PERSON": (
         (rf"\b(?:my|our) (?:full )?name(?: is|'s|\u2019s|:){NAMING}?\K{NAME}", 0.7),
+        (rf"\b(?:sur|fore|first |given |middle |last |family |maiden )name(?: is|:){NAMING}?\K{NAME}", 0.7),
         (rf"\bmy name is \K{NOT_A_FIRST_NAME}{ANY_CASE}(?: {NOT_A_LAST_NAME}{ANY_CASE})?", 0.6),
         (rf"^(?:hi|hello|hey|good (?:morning|afternoon|evening))\b[^\n.?]{{0,20}}\bthis is \K{NAME}", 0.6),
         (rf"^{GREETING},?{NAMING}\K{NOT_A_NAME}{NAME}(?=\s?[,!:;\n\u2013-])", 0.6),
@@ -209,7 +211,7 @@ def choose_recognizers(
 
     presidio = RecognizerRegistry(supported_languages=[settings.language])
     presidio.load_predefined_recognizers(languages=[settings.language])
-    own = build_recognizers(settings, gazetteer)
+    own = [*build_recognizers(settings, gazetteer), *load_plugged(settings)]
     theirs = [
         one
         for one in presidio.recognizers

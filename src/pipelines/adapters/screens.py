@@ -25,7 +25,7 @@ SOMETHING = re.compile(
 )
 """What one written form at least must hold; without it, none of those below is looked for."""
 PERSON_CUES = re.compile(
-    rf"\bname\b|^(?:{GREETING}|good)\b|\b(?:regards|sincerely|cheers|thanks|thank|best|respectfully|yours)\b"
+    rf"name\b|^(?:{GREETING}|good)\b|\b(?:regards|sincerely|cheers|thanks|thank|best|respectfully|yours)\b"
     r"|\b(?-i:Mr|Mrs|Ms|Miss|Mx|Dr|Prof)\b",
     FLAGS | re.MULTILINE,
 )

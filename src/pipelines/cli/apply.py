@@ -10,7 +10,7 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from pipelines.adapters.detectors import build_redactor
+from pipelines.adapters.redactor import build_redactor
 from pipelines.adapters.storage import open_folder, publish, store
 from pipelines.adapters.text_files import read_named_texts, read_true_spans
 from pipelines.cli.opening import open_scratch_spark, settings_or_defaults
@@ -23,6 +23,7 @@ from pipelines.jobs.clustering import ClusterReport, cluster_frame
 from pipelines.kernels.span_scores import Score
 from pipelines.kernels.statistics import clopper_pearson
 from pipelines.settings import Settings
+from pipelines.transforms.redaction import READ
 
 apply = typer.Typer(name="apply", help="Try redaction or clustering on a file of your own.", no_args_is_help=True)
 
@@ -119,7 +120,7 @@ def redact_examples(texts: list[str], settings: Settings) -> list[str | None]:
         say(f"No examples: {error}")
         return [*nothing]
     cut = [text[: 4 * EXAMPLE_CHARS] for text in texts]
-    frame = pd.DataFrame({"raw_subject": nothing, "raw_text": cut, "withheld": nothing}, dtype=object)
+    frame = pd.DataFrame({"raw_text": cut}, columns=READ, dtype=object)
     redacted = [text for part in redactor([frame]) for text in part["text"]]
     return [" ".join(text.split())[:EXAMPLE_CHARS] if isinstance(text, str) else None for text in redacted]
 

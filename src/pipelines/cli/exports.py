@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 
 from pipelines import contracts as tables
 from pipelines.adapters.delta import TableStore, read_table, table_version
-from pipelines.adapters.detectors import build_redactor
+from pipelines.adapters.redactor import build_redactor
 from pipelines.cli.opening import open_scratch_spark, open_spark, open_tables
 from pipelines.cli.options import JsonOption, WorkspaceOption
 from pipelines.cli.screens import counting, out, show_json, show_table

@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 
 from pipelines import contracts
 from pipelines.adapters.delta import TableStore, ensure_tables
-from pipelines.adapters.detectors import build_redactor
+from pipelines.adapters.redactor import build_redactor
 from pipelines.adapters.spark import session
 from pipelines.adapters.streams import StreamPlan
 from pipelines.adapters.text_annotator import build_annotator

@@ -16,13 +16,11 @@ from pipelines.kernels.span_scores import Mark, Scores, score_texts
 from pipelines.settings import Settings
 from pipelines.transforms.offsets import source_spans
 from pipelines.transforms.placeholders import Span
-from pipelines.transforms.redaction import KEPT, redact
+from pipelines.transforms.redaction import KEPT, READ, redact
 from pipelines.vocabulary import Reason
 
 EXAMPLES = 3
-RAW = T.StructType(
-    [T.StructField(name, T.StringType()) for name in (*KEPT, "kept_record_id", "raw_subject", "raw_text", "withheld")]
-)
+RAW = T.StructType([T.StructField(name, T.StringType()) for name in (*KEPT, "kept_record_id", *READ)])
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ LABEL_SOURCE = "label_file"
 VERDICT = "record_id string, error_code string"
 OPENED = (
     "ticket_key string, subject_key string, text_key string, source string, raw_subject string, raw_text string, "
-    "created_micros long"
+    "raw_customer string, created_micros long"
 )
 LABEL_KEYS = "annotation_id string, text_key string, new_record_id string, annotator_id string, file_key string"
 FILE_ROWS = (
@@ -31,7 +31,7 @@ FILE_ROWS = (
 )
 RAW_TICKETS = (
     *("record_id", "ticket_key", "subject_key", "text_key", "source"),
-    *("raw_subject", "raw_text", "created_at", "received_day", "position"),
+    *("raw_subject", "raw_text", "raw_customer", "created_at", "received_day", "position"),
 )
 LABEL_ROWS = (
     *("annotation_id", "given_record_id", "text_key", "new_record_id", "raw_text"),
@@ -69,7 +69,7 @@ def read_tickets(bronze: DataFrame, pseudonym_key: bytes) -> DataFrame:
     tickets = bronze.where(F.col("error_code").isNull()).withColumn("opened", opened)
     return tickets.select(
         *("record_id", "opened.ticket_key", "opened.subject_key", "opened.text_key", "opened.source"),
-        *("opened.raw_subject", "opened.raw_text"),
+        *("opened.raw_subject", "opened.raw_text", "opened.raw_customer"),
         F.timestamp_micros("opened.created_micros").alias("created_at"),
         utc_day("kafka_time").alias("received_day"),
         position("topic", F.col("partition"), F.col("offset")).alias("position"),
@@ -146,7 +146,8 @@ def tickets_from_label_rows(label_rows: DataFrame, known: DataFrame) -> DataFram
         .select(
             "record_id",
             *(nothing.alias("ticket_key"), nothing.alias("subject_key")),
-            *("text_key", F.lit(LABEL_SOURCE).alias("source"), nothing.alias("raw_subject"), "first.raw_text"),
+            *("text_key", F.lit(LABEL_SOURCE).alias("source")),
+            *(nothing.alias("raw_subject"), "first.raw_text", nothing.alias("raw_customer")),
             F.lit(None).cast("timestamp").alias("created_at"),
             *("first.received_day", "first.position"),
         )
@@ -195,7 +196,7 @@ def open_ticket(value: bytes | None, key: bytes) -> tuple[object, ...] | None:
         payloads.key_ticket(key, ticket),
         payloads.key_subject(key, ticket.customer),
         payloads.key_text(key, ticket.text),
-        *(ticket.source, ticket.subject, ticket.text),
+        *(ticket.source, ticket.subject, ticket.text, "\n".join(ticket.called)),
         (ticket.created_at - EPOCH) // MICROSECOND,
     )
 

@@ -40,6 +40,8 @@ class Ticket:
     ticket_id: str | None = None
     customer: tuple[str, str] | None = None
     """Canonical form: what names the customer (email, id or name) and its folded value."""
+    called: tuple[str, ...] = ()
+    """What the customer is called, as written: email, id and name. Personal wherever it stands in the text."""
 
 
 class NotAPayloadError(ValueError):
@@ -133,7 +135,7 @@ def read_fields(payload: Payload) -> Ticket | None:
     if not (tags_are_texts and is_identifier(ticket_id) and is_customer(customer)):
         return None
     name = "" if ticket_id is None else str(ticket_id).strip()
-    return Ticket(source, created_at, text, subject, name or None, canonical_customer(customer))
+    return Ticket(source, created_at, text, subject, name or None, canonical_customer(customer), called(customer))
 
 
 def is_identifier(value: object) -> bool:
@@ -146,6 +148,12 @@ def is_customer(value: object) -> bool:
     if isinstance(value, dict):
         return all(is_identifier(value.get(key)) for key in KEYS_OF_A_CUSTOMER)
     return isinstance(value, str | None)
+
+
+def called(customer: object) -> tuple[str, ...]:
+    """List what a customer is called, as written."""
+    values = [customer.get(key) for key in KEYS_OF_A_CUSTOMER] if isinstance(customer, dict) else [customer]
+    return tuple(str(value) for value in values if value is not None)
 
 
 def canonical_customer(value: object) -> tuple[str, str] | None:

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 from pipelines.redaction_policy import Operator
 
@@ -91,25 +92,36 @@ def view(text: str) -> str:
 
 
 def redact_until_clean(
-    texts: Sequence[str], detect: Detect, entities: Iterable[str], render: Render | None = None
+    texts: Sequence[str],
+    detect: Detect,
+    entities: Iterable[str],
+    render: Render | None = None,
+    known: Sequence[Sequence[Span]] | None = None,
 ) -> list[RedactedText]:
     """Normalise and redact texts; equal ones are analysed once, and one that fails costs only itself.
 
     Every round covers at least one more character of each text it goes on with, so it ends.
+
+    Args:
+        texts: raw.
+        detect: finds spans.
+        entities: the types it finds.
+        render: what takes the place of a value; `<TYPE>` unless told otherwise.
+        known: what is personal in each normalised text whatever the detector says.
     """
-    normalised = [normalise_text(text) for text in texts]
     placeholder = re.compile(rf"<(?:{'|'.join(map(re.escape, entities))})(?:_[0-9a-f]{{{PSEUDONYM_DIGITS}}})?>")
-    found: dict[str, list[Span] | None] = {text: [] for text in normalised}
+    tasks = [(normalise_text(text), tuple(spans)) for text, spans in zip(texts, known or repeat(()), strict=False)]
+    found = {task: add_findings(task[0], [], [*task[1]], placeholder) for task in tasks}
     pending = list(found)
     while pending:
-        current = {text: replace(text, found[text] or []) for text in pending}
+        current = {task: replace(task[0], found[task] or []) for task in pending}
         rests = list(dict.fromkeys(current.values()))
         findings = dict(zip(rests, detect(rests), strict=True))
-        for text, rest in current.items():
-            found[text] = add_findings(text, found[text] or [], findings[rest], placeholder)
+        for task, rest in current.items():
+            found[task] = add_findings(task[0], found[task] or [], findings[rest], placeholder)
         # A round that adds nothing to a text has seen that text as it will stay.
-        pending = [text for text in pending if replaced_more(text, found[text], current[text])]
-    return [finish(text, found[text], render or put_placeholder) for text in normalised]
+        pending = [task for task in pending if replaced_more(task[0], found[task], current[task])]
+    return [finish(task[0], found[task], render or put_placeholder) for task in tasks]
 
 
 def replaced_more(text: str, spans: list[Span] | None, before: str) -> bool:

@@ -17,23 +17,25 @@ if TYPE_CHECKING:
 REDACTED = uncommented(
     TICKETS_SILVER.columns[name] for name in ("subject", "text", "spans", "withheld", "redaction_version")
 )
+READ = ["raw_subject", "raw_text", "raw_customer", "withheld"]
+"""What a redactor is shown of a record."""
 KEPT = ["record_id", "ticket_key", "subject_key", "text_key", "source", "created_at", "received_day", "position"]
 
 
 def redact(tickets: DataFrame, redactor: MapBatches) -> DataFrame:
-    """Put redacted `subject` and `text`, `spans`, `redaction_version` in the place of `raw_subject` and `raw_text`.
+    """Put redacted `subject` and `text`, `spans`, `redaction_version` in the place of what is raw.
 
     Records withheld before pass with null text; one whose analysis fails becomes withheld as redaction_failed.
 
     Args:
         tickets: RAW_TICKETS with `withheld` and `kept_record_id`.
-        redactor: maps frames of (raw_subject, raw_text, withheld) to frames of `REDACTED`'s columns, row by row.
+        redactor: maps frames of `READ`'s columns to frames of `REDACTED`'s, row by row.
     """
     # PySpark's stubs only know the deprecated functionType, not type hints.
     build: Callable[..., UserDefinedFunctionLike] = pandas_udf
     # "Nondeterministic" keeps Spark from running the model again for every filter and column that reads its result.
     run = build(_by_batches(redactor), returnType=REDACTED).asNondeterministic()
-    answer = run(F.struct("raw_subject", "raw_text", "withheld")).alias("redacted")
+    answer = run(F.struct(*READ)).alias("redacted")
     return tickets.select(*KEPT, "kept_record_id", answer).select(*KEPT, "kept_record_id", "redacted.*")
 
 

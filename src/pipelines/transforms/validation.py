@@ -63,6 +63,7 @@ def choose_rows(label_rows: DataFrame, settings: IntakeSettings) -> DataFrame:
         F.lit(LABEL_SOURCE).alias("source"),
         F.lit(None).cast("string").alias("raw_subject"),
         "raw_text",
+        F.lit(None).cast("string").alias("raw_customer"),
         F.lit(None).cast("timestamp").alias("created_at"),
         F.lit(None).cast("date").alias("received_day"),
         "position",
