@@ -45,6 +45,8 @@ OWNED = re.compile(
 )
 """What stands behind the name of a person who owns it."""
 NO_NAMES = frozenset({"i", "i'm", "i've", "i'd", "i'll"})
+PLACEHOLDER = re.compile(r"<[A-Z]+(?:_[A-Z]+)*>")
+"""What stands where a value was: its own letters name nobody."""
 MOST_CUED = 3
 LONGEST = 5
 MOST_WORDS = 100_000
@@ -93,7 +95,7 @@ class NameFinder:
 
     def may_name(self, sentence: str) -> bool:
         """Say whether a sentence can hold a name or a place: an unheard word, or a capital that no start explains."""
-        for match in WORD.finditer(sentence):
+        for match in WORD.finditer(PLACEHOLDER.sub(as_spaces, sentence)):
             _, key, kind, capital = self.look_up(match[0])
             if kind in "SU" or (capital and match.start() > 0 and key not in NO_NAMES):
                 return True
@@ -178,3 +180,8 @@ class NameFinder:
         given = plain and key in self.gazetteer.common_given
         place = key in self.gazetteer.countries or (plain and key in self.gazetteer.cities)
         return not capital and (kind == "S" or given or (place and not self.gazetteer.is_ordinary(key)))
+
+
+def as_spaces(found: re.Match[str]) -> str:
+    """Blank a match out, places unchanged."""
+    return " " * len(found[0])

@@ -107,9 +107,12 @@ class Screens:
         self.engine = NoOpNlpEngine([{"lang_code": language, "model_name": ""}])
         self.engine.load()
         self.no_words = self.engine.process_text("", language)
+        self.cut: tuple[int, NlpArtifacts] | None = None
 
     def find(self, text: str) -> Iterator[Span]:
         """Give all findings in a text, unsure and overlapping ones too."""
+        # spaCy forgets the words of a batch behind it, so they must not be asked for later.
+        self.cut = None
         is_written = SOMETHING.search(text) is not None
         for part in self.parts:
             if part.screen is None or ((is_written or part.screen is PERSON_CUES) and part.screen.search(text)):
@@ -154,10 +157,17 @@ class Screens:
 
     def words(self, text: str, end: int) -> "NlpArtifacts":
         """Cut a text into words for the enhancer, not much farther than the last finding: it looks back."""
+        if self.cut is None or self.cut[0] < end:
+            tail = UP_TO_SPACE.match(text, end)
+            stop = tail.end() if tail else end
+            self.cut = stop, self.cut_words(text[:stop])
+        return self.cut[1]
+
+    def cut_words(self, text: str) -> "NlpArtifacts":
+        """Cut a text into words, and say which of them can tell anything."""
         from presidio_analyzer.nlp_engine import NlpArtifacts
 
-        tail = UP_TO_SPACE.match(text, end)
-        doc = self.nlp.make_doc(text[: tail.end() if tail else end])
+        doc = self.nlp.make_doc(text)
         words = [token.lower_ for token in doc]
         artifacts = NlpArtifacts([], doc, [token.idx for token in doc], words, self.engine, self.language)
         vocabulary = self.nlp.vocab
