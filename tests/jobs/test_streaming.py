@@ -103,6 +103,18 @@ def test_batch_size_and_partition_count_change_nothing(make_lake: MakeLake) -> N
     assert outcome(small) == outcome(large)
 
 
+def test_the_daily_limit_counts_on_after_a_restart(make_lake: MakeLake) -> None:
+    lake = make_lake()
+    for start in (0, 2):
+        lake.send(*[ticket(number, "the very same text of a bot") for number in range(start, start + 2)])
+        lake.run("bronze", "silver")
+    rows = lake.rows("silver.tickets", "record_id", "kept_record_id", "withheld", "position")
+    kept = sorted((position, record_id) for record_id, _, withheld, position in rows if withheld is None)
+    assert [(pointer, withheld) for _, pointer, withheld, _ in rows if withheld] == [
+        (kept[0][1], "over_daily_limit")
+    ] * 2
+
+
 def test_continuous_streams_carry_what_comes_later_all_the_way(make_lake: MakeLake) -> None:
     lake = make_lake()
     deadline = time.monotonic() + 240

@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from pipelines.contracts import TICKETS_SILVER
 from pipelines.settings import IntakeSettings
-from pipelines.transforms.duplicates import first_deliveries, withhold
+from pipelines.transforms.duplicates import first_deliveries, weigh, withhold
 from tests.builders import Values, frame, raw_tickets, record
 
 LIMIT_TWO = IntakeSettings(max_text_chars=30, daily_identical_limit=2)
@@ -106,3 +106,9 @@ def test_the_limit_does_not_depend_on_how_records_are_batched(spark: SparkSessio
         **dict.fromkeys("cde", ("over_daily_limit", "a")),
     }
     assert outcome(spark, [rows[:3], rows[3:]]) == whole
+
+
+def test_a_kept_record_weighs_what_was_shed_in_its_favour(spark: SparkSession) -> None:
+    kept = spark.createDataFrame([("a", "where?"), ("b", "why?")], "record_id string, text string")
+    shed = spark.createDataFrame([("c", "a"), ("d", "a")], "record_id string, kept_record_id string")
+    assert {tuple(row) for row in kept.transform(weigh, shed).collect()} == {("a", "where?", 3), ("b", "why?", 1)}

@@ -90,7 +90,8 @@ def test_valid_rows_are_opened_and_the_others_left(any_zone: SparkSession) -> No
     assert anonymous.ticket_key is None
     assert len(anonymous.subject_key) == len(named.ticket_key) == 64
     assert anonymous.text_key == named.text_key == key_text(KEY, "Where is it?")
-    assert (named.subject_key, named.raw_subject) == (None, "Order")
+    assert (named.subject_key, named.raw_subject, named.raw_customer) == (None, "Order", "")
+    assert anonymous.raw_customer == "a@example.com"
 
 
 def label_files(spark: SparkSession, *files: tuple[str, bytes]) -> DataFrame:
@@ -169,8 +170,8 @@ def test_labelled_rows_find_their_record_by_id_then_by_text_then_become_one(spar
     assert [row.asDict() for row in tickets.collect()] == [
         {
             "record_id": new_record, "ticket_key": None, "subject_key": None, "text_key": new_text,
-            "source": "label_file", "raw_subject": None, "raw_text": "never seen", "created_at": None,
-            "received_day": date(2026, 1, 5),
+            "source": "label_file", "raw_subject": None, "raw_text": "never seen",
+            "raw_customer": None, "created_at": None, "received_day": date(2026, 1, 5),
             # Of two files in a batch the one whose pseudonym sorts first comes first.
             "position": f"000000000002/{key_file(KEY, 'd/b.csv')}/000000/000000000000001",
         }

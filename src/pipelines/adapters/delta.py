@@ -18,6 +18,7 @@ from pipelines.declaration import Table
 from pipelines.errors import WorkspaceError
 from pipelines.transforms.agreement import current
 from pipelines.transforms.clusters import current_clusters
+from pipelines.transforms.duplicates import weigh
 from pipelines.vocabulary import Place
 
 
@@ -201,7 +202,8 @@ def register_views(spark: SparkSession, store: TableStore) -> None:
     """Give tables that stand by path their names in SQL, and every place a reader's view `..._current`.
 
     A place's view hides the old row of a record that is being moved (see `transforms.agreement.current`);
-    silver_tickets_current gives each ticket the cluster that its own has become part of.
+    silver_tickets_current gives each ticket the cluster that its own has become part of,
+    gold_training_examples_weighted how many identical records each example stands for.
     """
     for table in TABLES:
         schema = f"{store.schema_prefix}{table.schema}"
@@ -210,6 +212,8 @@ def register_views(spark: SparkSession, store: TableStore) -> None:
             spark.sql(f"CREATE TABLE IF NOT EXISTS {schema}.{table.name} USING delta LOCATION '{store.path(table)}'")
     for place, table in PLACES.items():
         read_place(spark, store, place).createOrReplaceTempView(f"{table.schema}_{table.name}_current")
+    kept, shed = (read_place(spark, store, place) for place in (Place.GOLD, Place.SHED))
+    kept.transform(weigh, shed).createOrReplaceTempView("gold_training_examples_weighted")
     tickets, merges = (read_table(spark, store, table) for table in (TICKETS_SILVER, CLUSTER_MERGES))
     tickets.transform(current_clusters, merges).createOrReplaceTempView("silver_tickets_current")
 

@@ -14,28 +14,34 @@ class NamedText:
 
     id: str
     text: str
+    customer: str | None = None
 
 
-def read_named_texts(path: Path, text_column: str | None, id_column: str | None) -> list[NamedText]:
+def read_named_texts(
+    path: Path, text_column: str | None, id_column: str | None, customer_column: str | None = None
+) -> list[NamedText]:
     """Read the texts of a file, in its order; a row without one has an empty text, so that no row is lost.
 
     Args:
         path: CSV, JSONL or Parquet.
         text_column: None for the first usual one.
         id_column: None for the number of the row.
+        customer_column: what the customer is called; None when no column says it.
 
     Raises:
         InputDataError: when there is no such column, with those there are.
     """
     rows = open_row_file(path)
     chosen = choose_column(rows, text_column, TEXT_COLUMNS, "--text-column")
-    if id_column is not None:
-        rows.require(id_column, "--id-column")
+    for column, option in ((id_column, "--id-column"), (customer_column, "--customer-column")):
+        if column is not None:
+            rows.require(column, option)
     texts = []
     for row in rows.rows():
         value = (row.fields or {}).get(chosen)
         name = cell(row, id_column) if id_column else ""
-        texts.append(NamedText(name or str(row.number), "" if value is None else str(value)))
+        customer = cell(row, customer_column) if customer_column else None
+        texts.append(NamedText(name or str(row.number), "" if value is None else str(value), customer))
     return texts
 
 

@@ -12,4 +12,6 @@ WorkspaceOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 TextColumn = Annotated[str | None, typer.Option("--text-column", help="Column or field that holds the ticket's text.")]
 IdColumn = Annotated[str | None, typer.Option("--id-column", help="Column or field that identifies the ticket.")]
+FileArgument = Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet.")]
+OutFile = Annotated[Path, typer.Option("--out", help="JSONL to write, one line a text, in the file's order.")]
 Source = Annotated[str | None, typer.Option("--source", help="Name of the channel; default: the file's name.")]

@@ -94,7 +94,8 @@ def redact_texts(
     rows = []
     for number, one in enumerate(texts):
         withheld = Reason.TEXT_TOO_LONG.value if len(one.text) > longest else None
-        known = {"position": f"{number:012d}", "raw_text": one.text, "withheld": withheld}
+        told = {"raw_text": one.text, "raw_customer": one.customer}
+        known = {"position": f"{number:012d}", "withheld": withheld, **told}
         rows.append(tuple(known.get(name) for name in RAW.names))
     redacted = spark.createDataFrame(rows, RAW).transform(redact, redactor)
     # Held: a sort looks at its input first to find its ranges, and every text would be redacted twice.

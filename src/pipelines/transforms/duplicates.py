@@ -63,3 +63,15 @@ def rank_within_day(tickets: DataFrame, history: DataFrame) -> DataFrame:
         .where(~F.col("past"))
         .select(*tickets.columns, "first_record_id", "day_rank")
     )
+
+
+def weigh(records: DataFrame, shed: DataFrame) -> DataFrame:
+    """Add `weight`: how many records a record stands for, itself and those that were shed in its favour.
+
+    Args:
+        records: rows with a record_id.
+        shed: quarantine.shed, with the record each one points to.
+    """
+    pointers = shed.groupBy(F.col("kept_record_id").alias("record_id")).agg(F.sum(F.lit(1)).alias("shed"))
+    weight = F.lit(1) + F.coalesce("shed", F.lit(0))
+    return records.join(pointers, on="record_id", how="left").select(*records.columns, weight.alias("weight"))
