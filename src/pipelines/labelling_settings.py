@@ -79,9 +79,9 @@ class EndpointSettings:
     top_logprobs: int = 20
     """Tokens whose probability is asked for; servers refuse more than they were started for, vLLM at first 20."""
     connect_timeout_seconds: float = 5.0
-    read_timeout_seconds: float = 30.0
+    read_timeout_seconds: float = 20.0
     """The longest silence."""
-    timeout_seconds: float = 60.0
+    timeout_seconds: float = 30.0
     """For one try, whatever arrives: an answer that drips in is given up as well."""
     retries: int = 3
     """Tries after the first, for one text."""
