@@ -139,7 +139,7 @@ def test_a_code_that_was_not_told_is_not_taken_for_impossible() -> None:
 def test_a_fault_that_passes_loses_no_text(endpoint: Endpoint, fault: Fault) -> None:
     endpoint.fault = lambda request, number: fault if number == 0 else None
     texts = TEXTS[:6]
-    answers = voter(endpoint, **PATIENT).score_texts(texts)
+    answers = voter(endpoint, concurrency=6, **PATIENT).score_texts(texts)
     assert_all_true(answers, texts)
     assert [answer.tries for answer in answers] == [2] * len(texts)
     assert len(endpoint.received) == 2 * len(texts)

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 PATHS = {"chat": "/chat/completions", "completions": "/completions"}
 CLOSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
 """Refusals that have nothing to do with the text: the key, the address or the model's name is wrong."""
-OVERLOAD = {Failure.BUSY, Failure.SERVER_ERROR, Failure.TIMEOUT}
+OVERLOAD = {Failure.BUSY, Failure.SERVER_ERROR}
+"""Time-outs are left out: one by one, it would take many of them to find that an endpoint does not answer at all."""
 FINAL = {Failure.REJECTED, Failure.CLOSED}
 """Another try would end the same way."""
 
