@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipelines.adapters import served_batch
 from pipelines.adapters.served_model import ServedModel, ServedVoter, open_model
-from pipelines.adapters.served_protocol import Answer, Failure
+from pipelines.adapters.served_protocol import Answer, Failure, Question, write_request
+from pipelines.adapters.served_requests import Try, send
 from pipelines.errors import ModelUnavailableError, SettingsError
 from pipelines.labelling_settings import EndpointSettings
 from tests.endpoint import MODEL, VOCABULARY, Endpoint, Fault, Received, score, serving
@@ -158,6 +160,13 @@ def test_a_text_that_always_fails_costs_only_itself(endpoint: Endpoint, fault: F
     assert len(endpoint.received) <= len(texts) + RETRIES + 1
 
 
+def test_silence_is_given_up_long_before_the_time_of_a_whole_try(endpoint: Endpoint) -> None:
+    endpoint.fault = about("poison", Fault.SILENCE)
+    answers = voter(endpoint, read_timeout_seconds=0.3, timeout_seconds=60, retries=0).score_texts(["poison", "good"])
+    # The server would break the connection off in the end, which is another failure.
+    assert [answer.failure for answer in answers] == [Failure.TIMEOUT, None]
+
+
 def test_a_text_that_is_rejected_is_not_sent_again(endpoint: Endpoint) -> None:
     endpoint.fault = about("poison", Fault.REJECT)
     answers = voter(endpoint).score_texts(["poison", *TEXTS])
@@ -179,8 +188,9 @@ def test_an_endpoint_that_always_fails_is_named_and_is_back_when_it_is_back(endp
     endpoint.fault = lambda request, number: fault
     with pytest.raises(ModelUnavailableError, match=r"The served model at http://127\.0\.0\.1.*Its tickets wait"):
         voter(endpoint, **IMPATIENT).score_texts(TEXTS)
-    # Texts until three failed, those begun beside them, and the harmless one; not all twelve.
-    assert len(endpoint.received) <= (1 + RETRIES) * (3 + 4 + 1)
+    # Three texts failed, three more were under way, then came the harmless one.
+    assert len(endpoint.received) <= (1 + RETRIES) * (3 + 3 + 1)
+    assert len(set(endpoint.prompts())) <= 3 + 3 + 1
     endpoint.fault = lambda request, number: None
     assert_all_true(voter(endpoint).score_texts(TEXTS), TEXTS)
 
@@ -197,6 +207,37 @@ def test_a_model_that_never_answers_a_label_fails_for_each_text_and_ends(endpoin
     answers = voter(endpoint).score_texts(TEXTS)
     assert {answer.failure for answer in answers} == {Failure.OUTSIDE_SET}
     assert len(endpoint.received) == len(TEXTS) * (1 + RETRIES)
+
+
+def test_a_refused_connection_is_not_tried_for_every_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[bytes] = []
+
+    async def watch(client: object, body: bytes, *rest: object) -> Try:
+        sent.append(body)
+        return await send(client, body, *rest)
+
+    monkeypatch.setattr(served_batch, "send", watch)
+    with serving() as endpoint:
+        endpoint.kill()
+        with pytest.raises(ModelUnavailableError):
+            voter(endpoint, concurrency=1).score_texts(TEXTS)
+    assert len(sent) == 1 + RETRIES
+
+
+@pytest.mark.parametrize(("fault", "seconds"), [(Fault.BUSY, 0.0), (Fault.BUSY_WAIT, 1.0)])
+def test_the_wait_that_a_busy_endpoint_asks_for_is_kept(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, fault: Fault, seconds: float
+) -> None:
+    asked: list[tuple[int, float]] = []
+
+    def watch(tries: int, retry_after: float, *rest: object) -> float:
+        asked.append((tries, retry_after))
+        return 0.0
+
+    monkeypatch.setattr(served_batch, "pause", watch)
+    endpoint.fault = lambda request, number: fault if number < 2 else None
+    voter(endpoint).score_texts(TEXTS[:1])
+    assert asked == [(1, seconds), (2, seconds)]
 
 
 def test_a_refused_connection_is_named_and_is_back_when_the_server_is_back(endpoint: Endpoint) -> None:
@@ -288,23 +329,23 @@ def test_no_word_of_a_text_stands_in_an_error_or_a_log(endpoint: Endpoint, caplo
     for fault in (*PASSING, Fault.REJECT, Fault.REDIRECT, Fault.KILL):
         endpoint.fault = about(secret, fault)
         endpoint.elsewhere = f"{endpoint.url}/{secret}"
-        shown = outcome(voter(endpoint, key="sk-4712", **IMPATIENT), [f"text {secret}", *TEXTS[:2]])
+        shown = outcome(voter(endpoint, key="sk-open-sesame", **IMPATIENT), [f"text {secret}", *TEXTS[:2]])
         assert secret not in shown
-        assert "4712" not in shown
+        assert "sesame" not in shown
         if endpoint.server is None:
             endpoint.start()
     told = "".join(f"{record.getMessage()}{record.args!r}{record.exc_text}" for record in caplog.records)
     assert secret not in told
-    assert "4712" not in told
+    assert "sesame" not in told
 
 
 def test_the_key_goes_to_the_endpoint_and_is_shown_nowhere(tmp_path: Path) -> None:
-    (tmp_path / "key").write_text("sk-4712\n", encoding="ascii")
-    with serving(key="sk-4712") as endpoint:
+    (tmp_path / "key").write_text("sk-open-sesame\n", encoding="ascii")
+    with serving(key="sk-open-sesame") as endpoint:
         model = open_model(replace(QUICK, url=endpoint.url, api_key_ref="file:key"), tmp_path, seed=1)
         answers = ServedVoter(model, LABELS, CODES, HEAD, TAIL).score_texts(TEXTS)
         assert_all_true(answers, TEXTS)
-        assert "4712" not in repr(model)
+        assert "sesame" not in repr(model)
         endpoint.received.clear()
         with pytest.raises(ModelUnavailableError, match=r"lets no request in.*HTTP 401"):
             voter(endpoint, key="another").score_texts(TEXTS[:1])
@@ -341,7 +382,7 @@ def test_a_redirect_is_not_followed(endpoint: Endpoint) -> None:
             f"{elsewhere.url}/chat/completions",
         )
         with pytest.raises(ModelUnavailableError, match=r"sends it elsewhere.*HTTP 307"):
-            voter(endpoint, key="sk-4712").score_texts(TEXTS[:1])
+            voter(endpoint, key="sk-open-sesame").score_texts(TEXTS[:1])
         assert elsewhere.received == []
     assert len(endpoint.received) == 1
 
@@ -376,8 +417,6 @@ def test_each_label_has_a_code_of_its_own() -> None:
 
 
 def test_bodies_are_json_in_ascii(endpoint: Endpoint) -> None:
-    from pipelines.adapters.served_protocol import Question, write_request
-
     body = write_request(Question(HEAD, "\ud800 é", TAIL, CODES), QUICK, {})
     assert body.isascii()
     assert json.loads(body)["messages"][0]["content"] == f"{HEAD}\ud800 é{TAIL}"

@@ -107,14 +107,12 @@ class Batch:
     async def work(self, places: Iterator[int]) -> None:
         """Take question after question; all that work share one iterator."""
         for place in places:
-            async with self.doubt:
-                # Nothing new is asked while it is found out whether the endpoint works at all.
-                pass
             self.answers[place] = await self.answer(self.bodies[place], self.questions[place].codes)
             if self.answers[place].failure not in CAUSES:
                 self.failed_in_a_row = 0
                 continue
             self.failed_in_a_row += 1
+            # Whoever fails meanwhile waits for the outcome, and begins nothing new.
             async with self.doubt:
                 if self.failed_in_a_row >= self.endpoint.failures_in_a_row:
                     await self.test_endpoint()
