@@ -392,6 +392,21 @@ def test_answers_keep_their_order_with_many_under_way(endpoint: Endpoint) -> Non
     assert_all_true(voter(endpoint, concurrency=16).score_texts(texts), texts)
 
 
+def test_each_question_may_have_a_closed_set_of_its_own(endpoint: Endpoint) -> None:
+    model = voter(endpoint).model
+    sets = [("A", "B"), ("D",), ("C", "B", "A")]
+    answers = model.ask([Question(HEAD, "my order", TAIL, codes) for codes in sets])
+    assert [answer.distribution.shape[0] for answer in answers if answer.distribution is not None] == [2, 1, 3]
+    assert answers[1].margin == 1.0
+    held = sorted(request.body["structured_outputs"]["choice"] for request in endpoint.received)
+    assert held == sorted([*codes] for codes in sets)
+
+
+def test_a_host_that_cannot_exist_is_away(endpoint: Endpoint) -> None:
+    with pytest.raises(ModelUnavailableError, match="cannot be reached"):
+        voter(endpoint, url=f"http://{'a' * 300}.invalid/v1").score_texts(TEXTS[:1])
+
+
 def test_the_most_requests_at_once_is_kept() -> None:
     peak: list[int] = []
     with serving(think_seconds=0.01) as endpoint:

@@ -32,7 +32,7 @@ CAUSES = {
     Failure.BROKEN: "breaks connections off",
     Failure.BUSY: "has too much to do",
     Failure.SERVER_ERROR: "reports an error of its own",
-    Failure.REJECTED: "rejects even a harmless text; it may not know a field: check endpoint.constraint and .mode",
+    Failure.REJECTED: "rejects even a harmless text; check endpoint.constraint, .top_logprobs and .mode",
     Failure.CLOSED: "lets no request in, or sends it elsewhere; check endpoint.url, .model, .api_key_ref and .mode",
     Failure.UNREADABLE: "answers without probabilities, or with something else than expected; check endpoint.mode",
 }

@@ -47,7 +47,7 @@ async def send(client: "httpx.AsyncClient", body: bytes, codes: tuple[str, ...],
     try:
         async with asyncio.timeout(endpoint.timeout_seconds):
             return await exchange(client, body, codes, endpoint)
-    except (httpx.ConnectError, httpx.ConnectTimeout):
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.InvalidURL):
         return Try(Answer(failure=Failure.AWAY))
     except (TimeoutError, httpx.TimeoutException):
         return Try(Answer(failure=Failure.TIMEOUT))
