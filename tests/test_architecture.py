@@ -21,6 +21,7 @@ PURE = {
     "keys",
     "settings",
     "redaction_policy",
+    "labelling_settings",
     "errors",
     "intents",
     "kernels",

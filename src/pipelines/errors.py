@@ -51,6 +51,10 @@ class ServiceUnavailableError(PipelineError):
     exit_code = 69
 
 
+class ModelUnavailableError(ServiceUnavailableError):
+    """Raised when the served language model is away or refuses a harmless text: no ticket is to blame, all wait."""
+
+
 class ModelNotFoundError(PipelineError):
     """Raised when the registry has no such model, prompt, version or alias, or its hash is not the stored one."""
 

@@ -6,6 +6,9 @@ from dataclasses import asdict
 
 from pipelines.errors import SettingsError
 
+EMBEDDED = "embedded"
+"""The value that stands for a part run by the product itself: the broker, the registry."""
+
 
 def require(condition: bool, key: str, problem: str) -> None:
     """Refuse a setting by its key, with a SettingsError, when the condition does not hold."""

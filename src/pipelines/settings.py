@@ -8,11 +8,9 @@ Order of precedence, last wins: the defaults below, `conf/base.yml`, the overlay
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pipelines.keys import fingerprint, require
+from pipelines.keys import EMBEDDED, fingerprint, require
+from pipelines.labelling_settings import EndpointSettings, LabellingSettings, ModelSettings
 from pipelines.redaction_policy import RedactionSettings
-
-EMBEDDED = "embedded"
-SlmMode = Literal["auto", "all", "off"]
 
 
 @dataclass(frozen=True)
@@ -122,57 +120,6 @@ class FeatureSettings:
 
 
 @dataclass(frozen=True)
-class LabellingSettings:
-    """Who votes, and when the language model is asked."""
-
-    neighbours: int = 2
-    """Nearest verified examples of each label that count in the memory vote, beside the label's centre."""
-    temperature: float = 0.025
-    """Softness of the memory vote over cosine similarities."""
-    unknown_similarity: float = 0.42
-    """Cosine similarity to the nearest example at which a text is as likely unknown as known."""
-    unknown_softness: float = 0.04
-    slm: SlmMode = "auto"
-    """auto: where memory is below slm_below_confidence, plus the audit share. all: every text. off: none."""
-    slm_from_confidence: float = 0.6
-    """Below it the model cannot change the verdict: (0.6 + 1) / 2 is just the gate's 0.8."""
-    slm_below_confidence: float = 0.8
-    slm_audit_share: float = 0.02
-    """Share of the sure texts, chosen by hash of the text, that the language model votes on as well."""
-    slm_candidates: int = 6
-    """Labels scored per text: the memory's shortlist."""
-    slm_examples: int = 2
-    slm_max_text_tokens: int = 256
-    slm_temperature: float = 1.5
-    """Softness of the language model's vote over nats per token; below 1 it would be far surer than it is right."""
-
-    def __post_init__(self) -> None:
-        for key in ("temperature", "unknown_softness", "slm_temperature"):
-            require(getattr(self, key) > 0, f"labelling.{key}", "must be above 0")
-        for key, least in (("neighbours", 1), ("slm_candidates", 2), ("slm_examples", 0), ("slm_max_text_tokens", 1)):
-            require(getattr(self, key) >= least, f"labelling.{key}", f"must be at least {least}")
-        between = 0 <= self.slm_from_confidence <= self.slm_below_confidence
-        require(between, "labelling.slm_from_confidence", "must be between 0 and labelling.slm_below_confidence")
-        require(0 <= self.slm_audit_share <= 1, "labelling.slm_audit_share", "must be between 0 and 1")
-
-
-@dataclass(frozen=True)
-class ModelSettings:
-    """Which registered versions vote. URIs are MLflow's: models:/NAME@ALIAS or models:/NAME/VERSION."""
-
-    tracking_uri: str = EMBEDDED
-    """`embedded` (sqlite in the workspace), `databricks`, or a server's URI."""
-    slm_uri: str = "models:/intent-slm@champion"
-    encoder_uri: str = "models:/ticket-encoder@champion"
-    prompt_uri: str = "prompts:/intent-prompt@champion"
-
-    def __post_init__(self) -> None:
-        for key in ("slm_uri", "encoder_uri"):
-            require(getattr(self, key).startswith("models:/"), f"models.{key}", "must start with models:/")
-        require(self.prompt_uri.startswith("prompts:/"), "models.prompt_uri", "must start with prompts:/")
-
-
-@dataclass(frozen=True)
 class GateSettings:
     """What gold demands."""
 
@@ -223,6 +170,7 @@ class Settings:
     features: FeatureSettings = field(default_factory=FeatureSettings)
     labelling: LabellingSettings = field(default_factory=LabellingSettings)
     models: ModelSettings = field(default_factory=ModelSettings)
+    endpoint: EndpointSettings = field(default_factory=EndpointSettings)
     gate: GateSettings = field(default_factory=GateSettings)
     spark: SparkSettings = field(default_factory=SparkSettings)
     secrets: SecretSettings = field(default_factory=SecretSettings)

@@ -10,7 +10,8 @@ import yaml
 from pipelines.configuration import conf_dir, load_settings
 from pipelines.errors import UsageError, WorkspaceError
 from pipelines.intents import Intent, dump_intents, load_intents
-from pipelines.settings import EMBEDDED, Settings
+from pipelines.keys import EMBEDDED
+from pipelines.settings import Settings
 
 MARKER = "lakehouse.yml"
 INTENTS = "intents.yml"

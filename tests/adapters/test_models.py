@@ -15,7 +15,7 @@ from pipelines.adapters.models import build_labeller, load_encoder, load_slm
 from pipelines.adapters.registry import pin_versions
 from pipelines.errors import ModelNotFoundError
 from pipelines.intents import Intent
-from pipelines.settings import LabellingSettings, ModelSettings
+from pipelines.labelling_settings import LabellingSettings, ModelSettings
 from pipelines.transforms.labelling import CAST
 
 INTENTS = [

@@ -12,7 +12,7 @@ from pipelines.adapters.model_files import check_files, hash_text, list_files
 from pipelines.adapters.registry import open_client, pin_versions, read_reference
 from pipelines.configuration import conf_dir
 from pipelines.errors import ModelNotFoundError
-from pipelines.settings import ModelSettings
+from pipelines.labelling_settings import ModelSettings
 
 SETTINGS = ModelSettings()
 

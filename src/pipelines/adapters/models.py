@@ -17,7 +17,7 @@ from pipelines.adapters.model_files import PinnedModel, PinnedPrompt, PinnedVers
 from pipelines.declaration import MapBatches
 from pipelines.errors import ModelNotFoundError
 from pipelines.intents import Intent
-from pipelines.settings import LabellingSettings
+from pipelines.labelling_settings import LabellingSettings
 
 if TYPE_CHECKING:
     import torch

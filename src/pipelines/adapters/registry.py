@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pipelines.adapters.failures import DISK_FULL
 from pipelines.adapters.model_files import PinnedModel, PinnedPrompt, PinnedVersions, hash_text
 from pipelines.errors import ModelNotFoundError, ServiceUnavailableError, StorageError
-from pipelines.settings import ModelSettings
+from pipelines.labelling_settings import ModelSettings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -14,7 +14,7 @@ from pipelines.adapters.model_files import PinnedModel, PinnedVersions, hash_tex
 from pipelines.adapters.models import load_encoder, load_head, load_slm
 from pipelines.intents import Intent, examples_hash, label_set_hash
 from pipelines.kernels.neighbours import Memory, Opinion, build_memory, compare, known_probability, most_similar
-from pipelines.settings import LabellingSettings
+from pipelines.labelling_settings import LabellingSettings
 from pipelines.vocabulary import UNKNOWN_LABEL, Voter
 
 DECIMALS = 6

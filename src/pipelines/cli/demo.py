@@ -23,7 +23,7 @@ from pipelines.intents import load_intents
 from pipelines.jobs.flow import Flow
 from pipelines.jobs.reporting import report
 from pipelines.jobs.runner import StageResult, drain
-from pipelines.settings import SlmMode
+from pipelines.labelling_settings import SlmMode
 from pipelines.simulation import generate, write_labelled_files, write_truth
 from pipelines.workspace import MARKER, Workspace, init_workspace, open_workspace
 

@@ -16,7 +16,8 @@ from pipelines.cli.screens import counting, say, show_json, show_table, tell
 from pipelines.errors import UsageError
 from pipelines.intents import load_intents
 from pipelines.jobs.runner import StageResult, drain, run_continuously
-from pipelines.settings import FeatureSettings, SlmMode
+from pipelines.labelling_settings import SlmMode
+from pipelines.settings import FeatureSettings
 from pipelines.workspace import INTENTS, Workspace, find_workspace
 
 

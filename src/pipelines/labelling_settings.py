@@ -1,0 +1,127 @@
+"""Settings of the voters: who votes when, with which registered versions, and where a served model stands."""
+
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pipelines.keys import EMBEDDED, require
+
+SlmMode = Literal["auto", "all", "off"]
+
+
+@dataclass(frozen=True)
+class LabellingSettings:
+    """Who votes, and when the language model is asked."""
+
+    neighbours: int = 2
+    """Nearest verified examples of each label that count in the memory vote, beside the label's centre."""
+    temperature: float = 0.025
+    """Softness of the memory vote over cosine similarities."""
+    unknown_similarity: float = 0.42
+    """Cosine similarity to the nearest example at which a text is as likely unknown as known."""
+    unknown_softness: float = 0.04
+    slm: SlmMode = "auto"
+    """auto: where memory is below slm_below_confidence, plus the audit share. all: every text. off: none."""
+    slm_from_confidence: float = 0.6
+    """Below it the model cannot change the verdict: (0.6 + 1) / 2 is just the gate's 0.8."""
+    slm_below_confidence: float = 0.8
+    slm_audit_share: float = 0.02
+    """Share of the sure texts, chosen by hash of the text, that the language model votes on as well."""
+    slm_candidates: int = 6
+    """Labels scored per text: the memory's shortlist."""
+    slm_examples: int = 2
+    slm_max_text_tokens: int = 256
+    slm_temperature: float = 1.5
+    """Softness of the language model's vote over nats per token; below 1 it would be far surer than it is right."""
+
+    def __post_init__(self) -> None:
+        for key in ("temperature", "unknown_softness", "slm_temperature"):
+            require(getattr(self, key) > 0, f"labelling.{key}", "must be above 0")
+        for key, least in (("neighbours", 1), ("slm_candidates", 2), ("slm_examples", 0), ("slm_max_text_tokens", 1)):
+            require(getattr(self, key) >= least, f"labelling.{key}", f"must be at least {least}")
+        between = 0 <= self.slm_from_confidence <= self.slm_below_confidence
+        require(between, "labelling.slm_from_confidence", "must be between 0 and labelling.slm_below_confidence")
+        require(0 <= self.slm_audit_share <= 1, "labelling.slm_audit_share", "must be between 0 and 1")
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """Which registered versions vote. URIs are MLflow's: models:/NAME@ALIAS or models:/NAME/VERSION."""
+
+    tracking_uri: str = EMBEDDED
+    """`embedded` (sqlite in the workspace), `databricks`, or a server's URI."""
+    slm_uri: str = "models:/intent-slm@champion"
+    encoder_uri: str = "models:/ticket-encoder@champion"
+    prompt_uri: str = "prompts:/intent-prompt@champion"
+
+    def __post_init__(self) -> None:
+        for key in ("slm_uri", "encoder_uri"):
+            require(getattr(self, key).startswith("models:/"), f"models.{key}", "must start with models:/")
+        require(self.prompt_uri.startswith("prompts:/"), "models.prompt_uri", "must start with prompts:/")
+
+
+@dataclass(frozen=True)
+class EndpointSettings:
+    """A language model behind an OpenAI-compatible endpoint (vLLM, Databricks Model Serving); off without a URL."""
+
+    url: str = ""
+    """What OpenAI's clients call base URL: http://HOST:8000/v1 or https://WORKSPACE/serving-endpoints. Empty: off."""
+    model: str = ""
+    """The name it is served under; on Databricks that of the serving endpoint."""
+    api_key_ref: str = ""
+    """Reference to the key, never the key: env:NAME, file:PATH or SCOPE/KEY. Empty: none is sent."""
+    mode: Literal["chat", "completions"] = "chat"
+    constraint: Literal["structured_outputs", "guided_choice", "logit_bias", "none"] = "structured_outputs"
+    """How the one token is held to the label codes: vLLM from 0.12, vLLM before, token ids, not at all (Databricks).
+
+    An answer outside the set is impossible with any of them: it is dropped when the answer is read.
+    """
+    top_logprobs: int = 20
+    """Tokens whose probability is asked for; servers refuse more than they were started for, vLLM at first 20."""
+    connect_timeout_seconds: float = 5.0
+    read_timeout_seconds: float = 20.0
+    """The longest silence."""
+    timeout_seconds: float = 30.0
+    """For one try, whatever arrives: an answer that drips in is given up as well."""
+    retries: int = 3
+    """Tries after the first, for one text."""
+    pause_seconds: float = 0.5
+    """Before the first retry; doubled each time, and a random share of it is waited."""
+    max_pause_seconds: float = 20.0
+    """The longest pause, also when the endpoint asks for more (Retry-After)."""
+    concurrency: int = 8
+    """Requests under way at once; halved when the endpoint is overloaded, and slowly raised again."""
+    failures_in_a_row: int = 5
+    """Texts that fail one after another before a harmless one is tried, to tell a bad endpoint from bad texts."""
+    max_response_bytes: int = 65_536
+    price_in: float = 0.0
+    """Money per million tokens of prompts."""
+    price_out: float = 0.0
+    """Money per million tokens of answers."""
+
+    def __post_init__(self) -> None:
+        for key in ("connect_timeout_seconds", "read_timeout_seconds", "timeout_seconds"):
+            require(getattr(self, key) > 0, f"endpoint.{key}", "must be above 0")
+        for key, least in (
+            ("top_logprobs", 1), ("concurrency", 1), ("failures_in_a_row", 1), ("max_response_bytes", 1024),
+            ("retries", 0), ("pause_seconds", 0), ("max_pause_seconds", 0), ("price_in", 0), ("price_out", 0),
+        ):  # fmt: skip
+            require(getattr(self, key) >= least, f"endpoint.{key}", f"must be at least {least}")
+        require(self.retries <= 10, "endpoint.retries", "must be at most 10")
+        if self.url:
+            require(is_plain_url(self.url), "endpoint.url", "must be http(s)://HOST[:PORT][/PATH], without a password")
+            require(bool(self.model), "endpoint.model", "must name the served model when endpoint.url is set")
+
+    def cost(self, tokens_in: int, tokens_out: int) -> float:
+        """Price tokens, in the money of `price_in` and `price_out`."""
+        return (tokens_in * self.price_in + tokens_out * self.price_out) / 1_000_000
+
+
+def is_plain_url(url: str) -> bool:
+    """Say whether a URL leads to a server over HTTP and carries nothing else: no name, password, query or fragment."""
+    try:
+        parts = urlsplit(url)
+        proper = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return proper and not ("@" in parts.netloc or parts.query or parts.fragment)
