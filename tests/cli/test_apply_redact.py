@@ -59,6 +59,13 @@ def test_redact_writes_spans_of_the_text_as_it_came_and_scores_them(
     assert "<u>my</u>" in shown
 
 
+def test_what_a_column_calls_the_customer_goes_from_the_text(spark: SparkSession, tmp_path: Path) -> None:
+    file, out = tmp_path / "named.jsonl", tmp_path / "o.jsonl"
+    file.write_text(json.dumps({"text": "thistlewood again, where is it?", "who": "Gracelyn Thistlewood"}) + "\n")
+    assert call("redact", file, "--customer-column", "who", "--out", out) == 0
+    assert json.loads(out.read_text())["text"] == "<PERSON> again, where is it?"
+
+
 def test_the_page_cannot_be_made_to_run_anything(spark: SparkSession, tmp_path: Path) -> None:
     file = tmp_path / "hostile.jsonl"
     file.write_text(json.dumps({"text": "<script>alert(1)</script> mia@example.com <img src=x>"}) + "\n")
