@@ -95,3 +95,9 @@ def test_a_person_of_dictionary_words_alone_is_not_plausible() -> None:
     assert not FINDER.is_plausible("The Card")
     assert FINDER.is_plausible("Rose")
     assert FINDER.is_plausible("Bekbolat")
+
+
+def test_a_sentence_may_name_somebody_by_an_unheard_word_or_a_capital_but_not_by_a_placeholder() -> None:
+    finder = NameFinder(LISTS)
+    told = ["ask zlata about my card", "ask about the Card", "ask <PERSON> about my <CREDIT_CARD>", "Ask about my card"]
+    assert [finder.may_name(sentence) for sentence in told] == [True, True, False, False]
