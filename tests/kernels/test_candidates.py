@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-from pipelines.kernels.scoring import plant_tree, read_head, score_candidates, to_probabilities  # noqa: E402  # after importorskip
+from pipelines.kernels.candidates import plant_tree, read_head, score_candidates, to_probabilities  # noqa: E402  # after importorskip
 
 HEAD = [3, 4, 5, 6, 7]
 TEXT = [10, 11, 12]
