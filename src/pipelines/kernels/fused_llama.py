@@ -59,8 +59,6 @@ class FusedLlama:
         """Give the logits at the read places; see `scoring.Reader`."""
         states = functional.embedding(packed.tokens, self.embedding)
         cosines, sines = (part[0].unsqueeze(1) for part in self.rotary(states, packed.positions[None]))
-        half = cosines.shape[-1] // 2
-        sines = torch.cat([-sines[..., :half], sines[..., half:]], dim=-1)
         places: Places | None = None
         for number, (layer, cached) in enumerate(zip(self.layers, head, strict=True)):
             last = number == len(self.layers) - 1
@@ -113,11 +111,13 @@ def rotate(vectors: torch.Tensor, cosines: torch.Tensor, sines: torch.Tensor) ->
     Args:
         vectors: shape (tokens, heads, dimensions).
         cosines: shape (tokens, 1, dimensions).
-        sines: likewise, the first half negative.
+        sines: likewise.
     """
-    tokens, heads, size = vectors.shape
-    swapped = vectors.view(tokens, heads, 2, size // 2).flip(-2).view(tokens, heads, size)
-    return torch.mul(vectors, cosines).addcmul_(swapped, sines)
+    half = vectors.shape[-1] // 2
+    turned = torch.mul(vectors, cosines)
+    turned[..., :half].addcmul_(vectors[..., half:], sines[..., :half], value=-1)
+    turned[..., half:].addcmul_(vectors[..., :half], sines[..., half:])
+    return turned
 
 
 def fuse(network: torch.nn.Module, heads: int, epsilon: float) -> FusedLlama | None:

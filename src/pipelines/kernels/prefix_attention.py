@@ -100,9 +100,10 @@ def look(
     scores = torch.bmm(queries, keys.transpose(1, 2)).mul_(scale)
     if bias is not None:
         scores.add_(bias)
-    scores = scores.float()
-    total = torch.logsumexp(scores, dim=-1, keepdim=True)
-    return torch.bmm(scores.sub_(total).exp_().to(values.dtype), values), total
+    shares = torch.softmax(scores, dim=-1, dtype=torch.float32)
+    # The greatest share tells the normaliser; to sum exponentials again would cost as much as the rest together.
+    total = scores.amax(dim=-1, keepdim=True).float() - shares.amax(dim=-1, keepdim=True).log()
+    return torch.bmm(shares.to(values.dtype), values), total
 
 
 def look_at_head(
