@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from pipelines.kernels.label_trees import Floats, Integers
+Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+Integers = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 
 
 def normalise(logs: Floats) -> Floats:
