@@ -24,7 +24,7 @@ LABEL = [
 SERVED = ["httpx>=0.28,<1"]
 TEXT_FEATURES = ["spark-nlp>=5.5.3,<6"]
 DEMO = ["faker>=30"]
-BENCH = ["datasketch==2.0.0", "rensa==0.5.0", "scikit-learn>=1.5"]
+BENCH = ["ctranslate2==4.8.5", "datasketch==2.0.0", "rensa==0.5.0", "scikit-learn>=1.5"]
 DEV = [
     "chispa>=0.11",
     "mypy>=1.15",

@@ -176,6 +176,15 @@ def test_every_table_is_written_by_the_one_job_its_contract_names() -> None:
 
 def test_the_core_imports_without_torch_presidio_and_their_like() -> None:
     blocked = ["torch", "transformers", "presidio_analyzer", "spacy", "faker", "safetensors", "gguf"]
+    # Imported only where a model is at work.
+    needing = {
+        "pipelines.__main__",
+        *(f"pipelines.adapters.{name}" for name in ("label_prompts", "packed_models")),
+        *(
+            f"pipelines.kernels.{name}"
+            for name in ("candidates", "fused_llama", "label_trees", "packing", "prefix_attention", "scoring")
+        ),
+    }
     code = f"""
 import importlib, pkgutil, sys
 
@@ -188,7 +197,7 @@ sys.meta_path.insert(0, Missing())
 import pipelines
 names = [module.name for module in pkgutil.walk_packages(pipelines.__path__, "pipelines.")]
 for name in names:
-    if name not in ("pipelines.__main__", "pipelines.kernels.scoring"):
+    if name not in {needing!r}:
         importlib.import_module(name)
 from pipelines.cli.app import run
 sys.exit(run(["--help"]))

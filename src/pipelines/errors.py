@@ -61,6 +61,18 @@ class ModelNotFoundError(PipelineError):
     exit_code = 69
 
 
+class UnsupportedModelError(PipelineError):
+    """Raised when a language model cannot be scored: its answers differ from those to the whole prompt."""
+
+    exit_code = 69
+
+
+class TextTooLongError(PipelineError):
+    """Raised when a text has more tokens than the model reads; the caller cuts texts first."""
+
+    exit_code = 65
+
+
 class CheckpointMismatchError(PipelineError):
     """Raised when a checkpoint and its table disagree on what has been written."""
 

@@ -116,7 +116,7 @@ def test_control_tokens_and_delimiters_in_a_ticket_are_plain_letters(
         seen.append(tuple(prompt))
         return real(model, head, prompt, candidates)
 
-    from pipelines.kernels import scoring
+    from pipelines.kernels import candidates as scoring
 
     real = scoring.score_candidates
     monkeypatch.setattr(scoring, "score_candidates", watch)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerBase
 
-    from pipelines.kernels.scoring import Head
+    from pipelines.kernels.candidates import Head
 
 Vectors = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
@@ -117,7 +117,7 @@ def load_slm(model: PinnedModel, tracking_uri: str) -> LanguageModel:
 @lru_cache(maxsize=2)
 def load_head(model: PinnedModel, prompt: PinnedPrompt, tracking_uri: str) -> "Head":
     """Let the language model read the constant head of a prompt, once a version."""
-    from pipelines.kernels.scoring import read_head
+    from pipelines.kernels.candidates import read_head
 
     slm = load_slm(model, tracking_uri)
     # Never empty: the cue of the answer would do as a head as well.

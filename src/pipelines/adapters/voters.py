@@ -178,7 +178,7 @@ def score(text: str, chosen: Sequence[int], near: Sequence[int], examples: Examp
         examples: all verified examples.
         task: model, prompt and settings.
     """
-    from pipelines.kernels.scoring import score_candidates, to_probabilities
+    from pipelines.kernels.candidates import score_candidates, to_probabilities
 
     pinned, settings, words = task.pinned, task.settings, wordings(task)
     slm = load_slm(needed(pinned), task.tracking_uri)

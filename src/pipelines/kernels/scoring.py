@@ -1,116 +1,157 @@
-"""How likely a causal language model finds each of a few given continuations; nothing is ever generated.
+"""How likely a causal language model finds each label of a closed set, for many texts at once; nothing is generated.
 
-The constant head of the prompt is computed once and kept as key/value cache. Each text then costs ONE forward pass:
-its own tokens and the candidates' tokens stand in one row, the candidates as a tree (shared beginnings once), and a
-mask lets every token see the head, the text and its own ancestors only. Tree attention: Miao et al., "SpecInfer",
-ASPLOS 2024. An answer outside the candidates cannot come out.
+A prompt's constant head (instruction and list of labels) is read once and kept as keys and values. Texts then go
+through the model packed end to end, each with the prompt's short tail behind it, in ONE forward pass a batch; only the
+end of each prompt, and the labels' rows of the output layer, are computed to the end. An illegal label cannot come out.
+
+The same labels in another order are another prompt: asking several and averaging removes what a label owes to its
+place in the list. What the prompt says without any ticket is a prior of the model that has nothing to do with the
+ticket, and is taken off (Zhao et al., "Calibrate before use", ICML 2021).
 """
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import torch
 
-Tokens = Sequence[int]
-Node = tuple[int, ...]
-Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+from pipelines.errors import TextTooLongError
+from pipelines.kernels.label_trees import ClosedSet, Floats, Integers, Tokens
+from pipelines.kernels.packing import Packed, pack, take_batch
+
+CPU_BUDGET, GPU_BUDGET = 768, 16_384
+"""Tokens of a pass. On a CPU more of them fall out of its caches, fewer waste its matrix product."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What stands around every text, in token ids, and the labels that may follow.
+
+    Attributes:
+        head: everything before the text; at least one token.
+        tail: everything behind it, the cue of the answer at its end; at least one token, the fewer the faster.
+        labels: the legal answers; their order is that of the labels, whatever their order in the head.
+    """
+
+    head: tuple[int, ...]
+    tail: tuple[int, ...]
+    labels: ClosedSet
+
+    def __post_init__(self) -> None:
+        if not self.head or not self.tail:
+            raise ValueError(
+                f"A prompt has {len(self.head)} tokens before the text and {len(self.tail)} behind it; "
+                "it needs one of each at least."
+            )
 
 
 @dataclass(frozen=True)
 class Head:
-    """The constant head of a prompt, already read by the model: its key/value cache and its length in tokens."""
+    """The head of a prompt, already read: keys and values of each layer, shape (key heads, tokens, dimensions)."""
 
-    keys_and_values: object
+    layers: tuple[tuple[torch.Tensor, torch.Tensor], ...]
     length: int
 
 
+class Reader(Protocol):
+    """A causal language model that reads packed texts."""
+
+    @property
+    def weight(self) -> torch.Tensor:
+        """Any weight of it: says device and type."""
+        ...
+
+    @property
+    def longest(self) -> int:
+        """The most tokens of a whole prompt."""
+        ...
+
+    def read_head(self, tokens: Tokens) -> Head:
+        """Compute the keys and values of a head."""
+        ...
+
+    def read(self, head: Head, packed: Packed, rows: torch.Tensor | None) -> torch.Tensor:
+        """Give the logits of shape (packed.read, rows) that follow the head and the packed texts."""
+        ...
+
+
 @dataclass(frozen=True)
-class Tree:
-    """Candidates merged by their beginnings: `nodes[i]` is the beginning that ends in packed token i."""
+class ReadPrompt:
+    """A prompt whose head the model has read, ready for texts; and its prior over the labels, in nats."""
 
-    nodes: tuple[Node, ...]
-
-    @cached_property
-    def places(self) -> dict[Node, int]:
-        """Where each beginning stands; the empty one (the end of the text) is -1."""
-        return {(): -1, **{node: place for place, node in enumerate(self.nodes)}}
-
-
-def plant_tree(candidates: Sequence[Tokens]) -> Tree:
-    """Merge candidates; a candidate's last token is only predicted, never read, so it is no node."""
-    beginnings = {tuple(tokens[:size]) for tokens in candidates for size in range(1, len(tokens))}
-    return Tree(tuple(sorted(beginnings, key=lambda node: (len(node), node))))
+    prompt: Prompt
+    head: Head
+    prior: Floats
 
 
 @torch.inference_mode()
-def read_head(model: torch.nn.Module, tokens: Tokens) -> Head:
-    """Compute the key/value cache of the constant head (at least one token); reuse it for every text.
+def read_prompt(reader: Reader, prompt: Prompt) -> ReadPrompt:
+    """Read the head of a prompt, and ask the prompt without a ticket."""
+    head = reader.read_head(prompt.head)
+    blank = ReadPrompt(prompt, head, np.zeros(len(prompt.labels.codes)))
+    return ReadPrompt(prompt, head, score_texts(reader, blank, [()])[0])
+
+
+@torch.inference_mode()
+def score_texts(reader: Reader, asked: ReadPrompt, texts: Sequence[Tokens], budget: int | None = None) -> Floats:
+    """Give each text's log-probabilities of the labels as the model says them, the prior not taken off.
+
+    When memory runs out, the rest goes on in batches of half the size, down to one text.
 
     Args:
-        model: any Hugging Face causal language model with attention, in eval mode.
-        tokens: the head's token ids.
-    """
-    device = next(model.parameters()).device
-    output = model(input_ids=torch.tensor([list(tokens)], device=device), use_cache=True, logits_to_keep=1)
-    return Head(output.past_key_values, len(tokens))
-
-
-@torch.inference_mode()
-def score_candidates(model: torch.nn.Module, head: Head, text: Tokens, candidates: Sequence[Tokens]) -> Floats:
-    """Give the log-likelihood of each candidate after head and text, in nats, summed over the candidate's tokens.
-
-    No candidate may be the beginning of another: end each with the same closing token.
+        reader: the model.
+        asked: the prompt, of `read_prompt`.
+        texts: token ids; a text may be empty.
+        budget: tokens of a pass; the default suits the device.
 
     Returns:
-        float64 array of shape (candidates,).
+        float64 array of shape (texts, labels), in nats.
 
     Raises:
-        ValueError: when the text or a candidate has no token.
+        TextTooLongError: when a prompt would have more tokens than the model reads.
+        torch.OutOfMemoryError: when a single text is too much.
     """
-    if not text or not all(candidates):
-        raise ValueError("score_candidates needs at least one token of text and one in every candidate.")
-    tree, weight = plant_tree(candidates), next(model.parameters())
-    depths = [len(text) - 1 + len(node) for node in tree.nodes]
-    output = model(
-        input_ids=torch.tensor([[*text, *(node[-1] for node in tree.nodes)]], device=weight.device),
-        attention_mask=tree_mask(head.length, len(text), tree, weight.dtype).to(weight.device),
-        position_ids=torch.tensor([[*range(len(text)), *depths]], device=weight.device) + head.length,
-        # A copy: the model appends to the cache it is given.
-        past_key_values=copy.deepcopy(head.keys_and_values),
-        use_cache=True,
-        logits_to_keep=len(tree.nodes) + 1,
-    )
-    logs = torch.log_softmax(output.logits[0].float(), dim=-1).double().cpu().numpy()
-    return np.array([sum_tokens(logs, tree, tokens) for tokens in candidates])
+    budget = budget or (CPU_BUDGET if reader.weight.device.type == "cpu" else GPU_BUDGET)
+    lengths = measure(reader, asked, texts)
+    # Longest first: what memory cannot hold shows at once.
+    left = np.argsort(-lengths, kind="stable")
+    logs = np.empty((len(texts), len(asked.prompt.labels.codes)))
+    while len(left):
+        count = take_batch(lengths[left], budget)
+        try:
+            logs[left[:count]] = score_batch(reader, asked, [texts[place] for place in left[:count]])
+        except torch.OutOfMemoryError:
+            if count == 1:
+                raise
+            budget = count // 2 * int(lengths[left[0]])
+        else:
+            left = left[count:]
+    return logs
 
 
-def sum_tokens(logs: Floats, tree: Tree, tokens: Tokens) -> float:
-    """Add up a candidate's tokens: each is predicted where the beginning before it ends.
+def measure(reader: Reader, asked: ReadPrompt, texts: Sequence[Tokens]) -> Integers:
+    """Count the tokens that each text brings into a pass.
 
-    Args:
-        logs: log-probabilities of shape (1 + nodes, vocabulary); row 0 belongs to the end of the text.
-        tree: which row belongs to which beginning.
-        tokens: the candidate.
+    Raises:
+        TextTooLongError: when a prompt would have more tokens than the model reads.
     """
-    return float(sum(logs[tree.places[tuple(tokens[:size])] + 1, token] for size, token in enumerate(tokens)))
+    prompt, tree = asked.prompt, asked.prompt.labels.tree
+    lengths = np.array([len(text) for text in texts], dtype=np.int64) + len(prompt.tail) + len(tree.nodes)
+    depth = max((len(node) for node in tree.nodes), default=0)
+    most = reader.longest - asked.head.length - len(prompt.tail) - depth
+    longest = max((len(text) for text in texts), default=0)
+    if longest > most:
+        raise TextTooLongError(
+            f"A text of {longest} tokens came; behind a head of {asked.head.length} this model reads {max(most, 0)} at "
+            "most. Cut texts first (labelling.slm_max_text_tokens)."
+        )
+    return lengths
 
 
-def tree_mask(head_length: int, text_length: int, tree: Tree, dtype: torch.dtype) -> torch.Tensor:
-    """Say who sees whom: an additive mask of shape (1, 1, packed, head + packed), 0 or the lowest number."""
-    packed = text_length + len(tree.nodes)
-    seen = torch.zeros(packed, packed, dtype=torch.bool)
-    seen[:, :text_length] = torch.ones(packed, text_length, dtype=torch.bool).tril()
-    for node in tree.nodes:
-        ancestors = [text_length + tree.places[node[:size]] for size in range(1, len(node) + 1)]
-        seen[ancestors[-1], ancestors] = True
-    seen = torch.cat([torch.ones(packed, head_length, dtype=torch.bool), seen], dim=1)
-    return torch.zeros(seen.shape, dtype=dtype).masked_fill(~seen, torch.finfo(dtype).min)[None, None]
-
-
-def to_probabilities(scores: Floats, temperature: float) -> Floats:
-    """Softmax over the candidates' log-likelihoods; a temperature above 1 makes a model that is too sure less so."""
-    weights = np.exp((scores - scores.max()) / temperature)
-    return np.asarray(weights / weights.sum())
+def score_batch(reader: Reader, asked: ReadPrompt, texts: Sequence[Tokens]) -> Floats:
+    """Score texts in one pass."""
+    labels, weight = asked.prompt.labels, reader.weight
+    packed = pack(texts, asked.prompt.tail, labels.tree, asked.head.length).to(weight.device, weight.dtype)
+    rows = None if labels.rows is None else torch.from_numpy(labels.rows).to(weight.device)
+    return labels.log_probabilities(reader.read(asked.head, packed, rows))
