@@ -18,8 +18,8 @@ from pipelines.adapters.segment_files import SegmentFile, open_segment, write_se
 from pipelines.kernels.cluster_index import Assignment, ClusterIndex, remember
 from pipelines.kernels.segments import Segment, choose_merge, merge_segments
 from pipelines.kernels.similarity import Search
-from pipelines.keys import fingerprint
 from pipelines.settings import ClusterSettings
+from pipelines.settings_base import fingerprint
 
 FORMAT = 1
 """Raised when files of before cannot be read any more, or mean something else."""

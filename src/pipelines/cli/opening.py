@@ -21,9 +21,9 @@ from pipelines.cli.screens import say
 from pipelines.configuration import load_settings
 from pipelines.declaration import MapBatches, Table
 from pipelines.jobs.flow import Flow
-from pipelines.keys import EMBEDDED
 from pipelines.labelling_settings import SlmMode
 from pipelines.settings import Settings
+from pipelines.settings_base import EMBEDDED
 from pipelines.workspace import Workspace, workspace_if_any
 
 
