@@ -37,12 +37,10 @@ POSTCODE = r"(?:\d{4,6}(?:-\d{3,4})?|\d{3}[ ]\d{2}|\d{4}[ ][a-z]{2}|[a-z]{1,2}\d
 MILITARY = r"(?:[adf]po)[ ](?:a[aep])[ ]\d{5}(?:-\d{4})?|(?:uss|usns|usnv|uscgc)[ ]\w+"
 FLAGS = re.IGNORECASE
 
-LETTERS = re.compile(r"[^\W\d_]+")
-
 
 def first_letters(pattern: str) -> str:
     """Give what a text must hold of a word above, whose marks are the pattern's."""
-    return LETTERS.findall(pattern)[0]
+    return re.sub(r"\W.*", "", pattern)
 
 
 ENDINGS = tuple(map(first_letters, STREET_ENDINGS))
@@ -114,6 +112,7 @@ SENTENCE_END = re.compile(r"[.?!](?=\s|$)")
 PLACE_LINE = re.compile(
     rf"{WORDS}(?:[ ](?:{POSTCODE}|[a-z]{{1,3}}))?(?:[ ]{POSTCODE})?|{POSTCODE}(?:[ ]{WORDS})?|\d{{1,3}}", FLAGS
 )
+LETTERS = re.compile(r"[^\W\d_]+")
 DIGIT = re.compile(r"\d")
 DOTLESS = str.maketrans({"\u0307": None, "\u0131": "i"})
 """To a pattern that ignores case, every i is the same; to `str.lower`, Turkish ones are not."""
