@@ -15,7 +15,8 @@ from pipelines.adapters import detectors, screen_patterns
 from pipelines.adapters.phones import PhoneFinder
 from pipelines.adapters.screens import Part, Screens, outermost
 from pipelines.configuration import load_settings
-from pipelines.transforms.placeholders import Span, normalise_text, view
+from pipelines.transforms.normalisation import normalise_text, view
+from pipelines.transforms.placeholders import Span
 
 ROBUSTNESS = Path(__file__).parents[1] / "golden" / "robustness.jsonl"
 SETTINGS = load_settings([], environment={}).redaction

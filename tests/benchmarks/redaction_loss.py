@@ -25,7 +25,7 @@ from sklearn.pipeline import make_pipeline
 from pipelines.adapters.detectors import redact_texts
 from pipelines.adapters.embedded_models import cache_folder, prepare_encoder
 from pipelines.configuration import load_settings
-from pipelines.transforms.placeholders import normalise_text
+from pipelines.transforms.normalisation import normalise_text
 from tests.canaries import make_canaries
 
 DRAWS = 2_000

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pipelines.adapters.name_words import MASKED, PART, is_mid_sentence
 from pipelines.adapters.names import NameFinder
 from pipelines.redaction_policy import RedactionSettings
-from pipelines.transforms.placeholders import Span, normalise_text, view
+from pipelines.transforms.normalisation import normalise_text, view
+from pipelines.transforms.placeholders import Span
 
 SCORE = 0.9
 LEAST_CHARS = 4
