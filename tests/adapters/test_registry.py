@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.adapters.embedded_registry import link_or_copy, prepare_registry
+from pipelines.adapters.embedded_registry import prepare_registry
 from pipelines.adapters.model_files import check_files, hash_text, list_files
+from pipelines.adapters.registration import link_or_copy
 from pipelines.adapters.registry import open_client, pin_versions, read_reference
 from pipelines.configuration import conf_dir
 from pipelines.errors import ModelNotFoundError

@@ -1,24 +1,20 @@
 """The embedded registry: MLflow on a sqlite database of the workspace, with the models and the prompt that ship."""
 
 import os
-import shutil
 import sqlite3
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.adapters.embedded_models import Progress, cache_folder, fill_aside, prepare_encoder, prepare_slm
-from pipelines.adapters.failures import explain_refusal
-from pipelines.adapters.model_files import hash_files, hash_weights
-from pipelines.adapters.registry import FILES_TAG, SQLITE, WEIGHTS_TAG, found, named_failures, open_client
+from pipelines.adapters.registration import champion_of, copy_or_remove, promote, register_model
+from pipelines.adapters.registry import CHAMPION, SQLITE, named_failures, open_client
 from pipelines.configuration import conf_dir
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-CHAMPION = "champion"
 SLM, ENCODER, PROMPT = "intent-slm", "ticket-encoder", "intent-prompt"
-EXPERIMENT = "intent-lakehouse"
 
 
 def prepare_registry(tracking_uri: str, progress: Progress, cache: Path | None = None) -> None:
@@ -44,14 +40,19 @@ def prepare_registry(tracking_uri: str, progress: Progress, cache: Path | None =
 
 def register_missing(client: "MlflowClient", cache: Path, artifacts: Path, progress: Progress) -> None:
     """Register each model and the prompt that has no champion yet."""
-    if champion_of(client, SLM) is None:
-        register_model(client, SLM, prepare_slm(cache, progress), artifacts)
-    if champion_of(client, ENCODER) is None:
-        register_model(client, ENCODER, prepare_encoder(cache), artifacts)
-    if found(lambda: client.get_prompt_version_by_alias(PROMPT, CHAMPION)) is None:
+    if champion_of(client, "model", SLM) is None:
+        introduce(client, SLM, prepare_slm(cache, progress), artifacts)
+    if champion_of(client, "model", ENCODER) is None:
+        introduce(client, ENCODER, prepare_encoder(cache), artifacts)
+    if champion_of(client, "prompt", PROMPT) is None:
         template = (conf_dir() / "prompts" / "intent.v1.txt").read_text(encoding="utf-8")
         prompt = client.register_prompt(PROMPT, template, commit_message="conf/prompts/intent.v1.txt")
         client.set_prompt_alias(PROMPT, CHAMPION, prompt.version)
+
+
+def introduce(client: "MlflowClient", name: str, folder: Path, artifacts: Path) -> None:
+    """Register the first version of a model and let it vote."""
+    promote(client, "model", name, register_model(client, name, folder, artifacts))
 
 
 def create_store(store: Path, cache: Path, progress: Progress) -> None:
@@ -89,57 +90,3 @@ def prepare_caches(progress: Progress) -> None:
 def migrate(store: Path) -> None:
     """Let MLflow create its tables in a new database."""
     open_client(f"{SQLITE}{store}").search_experiments(max_results=1)
-
-
-def register_model(client: "MlflowClient", name: str, folder: Path, artifacts: Path) -> str:
-    """Register a folder of safetensors and JSON as the next version of a model and make it the champion.
-
-    Args:
-        client: the registry.
-        name: of the registered model.
-        folder: the files.
-        artifacts: local folder for the files; equal files of several workspaces are hard links, not copies.
-
-    Returns:
-        The version.
-    """
-    experiment = client.get_experiment_by_name(EXPERIMENT)
-    experiment_id = experiment.experiment_id if experiment else client.create_experiment(EXPERIMENT, str(artifacts))
-    run = client.create_run(experiment_id, run_name=f"register {name}")
-    target = Path(run.info.artifact_uri) / "model"
-    target.mkdir(parents=True)
-    for file in sorted(path for path in folder.iterdir() if path.is_file()):
-        link_or_copy(file, target / file.name)
-    if found(lambda: client.get_registered_model(name)) is None:
-        client.create_registered_model(name)
-    tags = {WEIGHTS_TAG: hash_weights(target), FILES_TAG: hash_files(target)}
-    registered = client.create_model_version(name, str(target), run.info.run_id, tags=tags)
-    client.set_terminated(run.info.run_id)
-    client.set_registered_model_alias(name, CHAMPION, registered.version)
-    return str(registered.version)
-
-
-def link_or_copy(source: Path, target: Path) -> None:
-    """Link a file, or copy it to another disk."""
-    try:
-        os.link(source, target)
-    except OSError:
-        copy_or_remove(source, target)
-
-
-def copy_or_remove(source: Path, target: Path) -> None:
-    """Copy a file; half a copy, on a disk that is full now, would only keep it full.
-
-    Raises:
-        StorageError: when the target cannot be written.
-    """
-    try:
-        shutil.copyfile(source, target)
-    except OSError as error:
-        target.unlink(missing_ok=True)
-        raise explain_refusal(error) from error
-
-
-def champion_of(client: "MlflowClient", name: str) -> object | None:
-    """The champion's version, or None."""
-    return found(lambda: client.get_model_version_by_alias(name, CHAMPION))

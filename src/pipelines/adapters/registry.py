@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+CHAMPION = "champion"
+"""The alias of the version that votes."""
 WEIGHTS_TAG, FILES_TAG = "weights_sha256", "files_sha256"
 SQLITE = "sqlite:///"
 NOT_FOUND = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
@@ -87,10 +89,19 @@ def pin_prompt(client: "MlflowClient", uri: str) -> PinnedPrompt:
     if prompt is None or not isinstance(template, str):
         what = "is not in the prompt registry" if prompt is None else "is a chat, expected one text"
         raise ModelNotFoundError(f"Prompt {uri} {what}. Type: lakehouse setup, or set models.prompt_uri to another.")
+    check_template(template, uri)
+    return PinnedPrompt(name, str(prompt.version), hash_text(template), template)
+
+
+def check_template(template: str, uri: str) -> None:
+    """Refuse a prompt that could not be filled in.
+
+    Raises:
+        ModelNotFoundError: naming the placeholder.
+    """
     for placeholder in ("{{examples}}", "{{ticket}}"):
         if template.count(placeholder) != 1:
             raise ModelNotFoundError(f"Prompt {uri} must hold {placeholder} once; register a version that does.")
-    return PinnedPrompt(name, str(prompt.version), hash_text(template), template)
 
 
 def read_reference(uri: str) -> tuple[str, str, str]:

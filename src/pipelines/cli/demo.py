@@ -15,7 +15,7 @@ from pipelines.cli.demo_screens import show_results
 from pipelines.cli.exports import export_tables
 from pipelines.cli.flow import ORDER, Stage, runnable
 from pipelines.cli.opening import open_broker, open_flow, open_spark, prepare_models, with_slm
-from pipelines.cli.options import JsonOption
+from pipelines.cli.options import JsonOption, SlmOption
 from pipelines.cli.screens import counting, say, tell
 from pipelines.configuration import conf_dir
 from pipelines.errors import UsageError
@@ -23,7 +23,6 @@ from pipelines.intents import load_intents
 from pipelines.jobs.flow import Flow
 from pipelines.jobs.reporting import report
 from pipelines.jobs.runner import StageResult, drain
-from pipelines.labelling_settings import SlmMode
 from pipelines.simulation import generate, write_labelled_files, write_truth
 from pipelines.workspace import MARKER, Workspace, init_workspace, open_workspace
 
@@ -38,7 +37,7 @@ def demo(
     ),
     tickets: Annotated[int, typer.Option("--tickets", min=50, help="Messages to generate.")] = 2_000,
     seed: Annotated[int, typer.Option("--seed", help="Equal seeds, equal tickets.")] = SEED,
-    slm: Annotated[SlmMode | None, typer.Option("--slm", help="Override labelling.slm.")] = None,
+    slm: SlmOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Generate tickets, send them through Kafka, bronze, silver, labels and the gate, export, and account for each."""

@@ -11,12 +11,11 @@ import typer
 
 from pipelines.adapters.text_annotator import annotator_problem
 from pipelines.cli.opening import open_broker, open_flow, open_spark, prepare_models, with_slm
-from pipelines.cli.options import JsonOption, WorkspaceOption
+from pipelines.cli.options import JsonOption, SlmOption, WorkspaceOption
 from pipelines.cli.screens import counting, say, show_json, show_table, tell
 from pipelines.errors import UsageError
 from pipelines.intents import load_intents
 from pipelines.jobs.runner import StageResult, drain, run_continuously
-from pipelines.labelling_settings import SlmMode
 from pipelines.settings import FeatureSettings
 from pipelines.workspace import INTENTS, Workspace, find_workspace
 
@@ -39,7 +38,7 @@ def run(
     stage: Annotated[Stage, typer.Argument(help="Which stream; all: all in order.")] = Stage.ALL,
     workspace: WorkspaceOption = None,
     continuous: Annotated[bool, typer.Option("--continuous", help="Keep running until Ctrl-C.")] = False,
-    slm: Annotated[SlmMode | None, typer.Option("--slm", help="Override labelling.slm for this run.")] = None,
+    slm: SlmOption = None,
     new_epoch: Annotated[
         bool, typer.Option("--new-epoch", help="Start new checkpoints: read everything anew, write nothing twice.")
     ] = False,

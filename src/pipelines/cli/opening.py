@@ -20,11 +20,13 @@ from pipelines.adapters.text_annotator import build_annotator
 from pipelines.cli.screens import say
 from pipelines.configuration import load_settings
 from pipelines.declaration import MapBatches, Table
+from pipelines.errors import UsageError
+from pipelines.intents import Intent, load_intents
 from pipelines.jobs.flow import Flow
 from pipelines.labelling_settings import SlmMode
 from pipelines.settings import Settings
 from pipelines.settings_base import EMBEDDED
-from pipelines.workspace import Workspace, workspace_if_any
+from pipelines.workspace import Workspace, init_workspace, workspace_if_any
 
 
 @contextmanager
@@ -106,8 +108,27 @@ def open_flow(workspace: Workspace, spark: SparkSession, servers: str | None, ne
     )
 
 
-def labeller_of(workspace: Workspace) -> Callable[[], MapBatches]:
-    """Give the function that pins every version for one micro-batch."""
+@contextmanager
+def labelling_workspace(named: Path | None, intents: Path | None) -> Iterator[Workspace]:
+    """Give the workspace whose models vote: the one that is there, else a passing one with the embedded models.
+
+    Raises:
+        UsageError: when there is none, and no intents to make one of.
+    """
+    found = workspace_if_any(named)
+    if found:
+        yield found
+        return
+    if intents is None:
+        raise UsageError(
+            "No workspace here, so nobody knows the labels: name one with --workspace, or a file with --intents."
+        )
+    with tempfile.TemporaryDirectory(prefix="lakehouse-") as folder:
+        yield init_workspace(Path(folder) / "workspace", load_intents(intents))
+
+
+def labeller_of(workspace: Workspace, intents: list[Intent] | None = None) -> Callable[[], MapBatches]:
+    """Give the function that pins every version for one micro-batch; other intents than the workspace's are to try."""
 
     def pin() -> MapBatches:
         from pipelines.adapters.models import build_labeller
@@ -115,7 +136,7 @@ def labeller_of(workspace: Workspace) -> Callable[[], MapBatches]:
 
         settings = workspace.settings
         pinned = pin_versions(workspace.tracking_uri, settings.models, settings.labelling.slm != "off")
-        return build_labeller(pinned, workspace.intents, settings.labelling, workspace.tracking_uri)
+        return build_labeller(pinned, intents or workspace.intents, settings.labelling, workspace.tracking_uri)
 
     return pin
 

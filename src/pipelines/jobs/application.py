@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
 from pipelines.adapters.frames import stream_rows
@@ -90,19 +90,24 @@ def redact_texts(
     spark: SparkSession, texts: Sequence[NamedText], settings: Settings, redactor: MapBatches
 ) -> Iterator[Redacted]:
     """Redact the texts of a file as the silver stream does, in their order."""
-    longest = settings.intake.max_text_chars
-    rows = []
-    for number, one in enumerate(texts):
-        withheld = Reason.TEXT_TOO_LONG.value if len(one.text) > longest else None
-        told = {"raw_text": one.text, "raw_customer": one.customer}
-        known = {"position": f"{number:012d}", "withheld": withheld, **told}
-        rows.append(tuple(known.get(name) for name in RAW.names))
-    redacted = spark.createDataFrame(rows, RAW).transform(redact, redactor)
+    redacted = raw_texts(spark, texts, settings).transform(redact, redactor)
     # Held: a sort looks at its input first to find its ranges, and every text would be redacted twice.
     held = hold(redacted.select("position", "text", "spans", "withheld"))
     for one, row in zip(texts, stream_rows(held.sort("position")), strict=True):
         spans = [Span(span["start"], span["end"], span["type"], span["score"]) for span in row["spans"]]
         yield Redacted(one.id, one.text, row["text"], tuple(source_spans(one.text, spans)), row["withheld"])
+
+
+def raw_texts(spark: SparkSession, texts: Sequence[NamedText], settings: Settings) -> DataFrame:
+    """Make the records that the texts of a file would become, each one's place its name; ready for `redact`."""
+    longest = settings.intake.max_text_chars
+    rows = []
+    for number, one in enumerate(texts):
+        withheld = Reason.TEXT_TOO_LONG.value if len(one.text) > longest else None
+        place = dict.fromkeys(("record_id", "text_key", "position"), f"{number:012d}")
+        known = {**place, "withheld": withheld, "raw_text": one.text, "raw_customer": one.customer}
+        rows.append(tuple(known.get(name) for name in RAW.names))
+    return spark.createDataFrame(rows, RAW)
 
 
 def report_redaction(

@@ -60,6 +60,31 @@ def weigh_votes(votes: DataFrame, settings: GateSettings) -> DataFrame:
     )
 
 
+def tell_labels(records: DataFrame, votes: DataFrame, settings: GateSettings) -> DataFrame:
+    """Say of each record what its votes say together, and list them; a record without votes has no label.
+
+    Args:
+        records: rows with text_key, position and withheld.
+        votes: payload of silver.labels.
+        settings: which votes stand.
+
+    Returns:
+        position, withheld, label, confidence, labels (standing ones) and votes, in the order of the positions.
+    """
+    told = [F.col(name) for name in ("voter", "label", "confidence", "alternatives", "latency_ms")]
+    listed = votes.groupBy("text_key").agg(
+        F.array_sort(F.collect_list(F.struct(*told, _version().alias("version")))).alias("votes")
+    )
+    weighed = weigh_votes(votes, settings).select("text_key", "label", "confidence", "labels")
+    return (
+        records.select("text_key", "position", "withheld")
+        .join(weighed, on="text_key", how="left")
+        .join(listed, on="text_key", how="left")
+        .select("position", "withheld", "label", "confidence", "labels", "votes")
+        .orderBy("position")
+    )
+
+
 def _usable(confidence: Column) -> Column:
     """A confidence as a number from 0 to 1, else null; NaN is above every number in Spark's order."""
     return F.when(confidence.between(0.0, 1.0), confidence)

@@ -1,0 +1,64 @@
+"""`apply label`: what the voters say of a file, and what the gate would make of it."""
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.adapters.redactor import build_redactor
+from pipelines.adapters.storage import write_lines
+from pipelines.adapters.text_files import read_named_texts
+from pipelines.cli.opening import labeller_of, labelling_workspace, open_spark, prepare_models, with_slm
+from pipelines.cli.options import FileArgument, IdColumn, JsonOption, OutFile, SlmOption, TextColumn, WorkspaceOption
+from pipelines.cli.screens import counting, out, show_json, show_table
+from pipelines.intents import load_intents
+from pipelines.jobs.label_application import LabelReport, label_texts, report_labels
+
+MOST_LABELS = 20
+
+
+def label(
+    file: FileArgument,
+    out_file: OutFile,
+    text_column: TextColumn = None,
+    id_column: IdColumn = None,
+    intents: Annotated[
+        Path | None, typer.Option("--intents", help="Other intents than the workspace's; without one, these alone.")
+    ] = None,
+    slm: SlmOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Label a file as the stream would: `id, label, confidence, votes` a line; nothing is stored."""
+    texts = read_named_texts(file, text_column, id_column)
+    with labelling_workspace(workspace, intents) as found:
+        chosen = with_slm(found, slm)
+        known = load_intents(intents) if intents else chosen.intents
+        prepare_models(chosen)
+        redactor = build_redactor(chosen.settings.redaction, chosen.pseudonym_key())
+        with open_spark(chosen) as spark, counting("labelling", len(texts)) as count:
+            began = time.monotonic()
+            labelled = []
+            for one in label_texts(spark, texts, chosen.settings, redactor, labeller_of(chosen, known)()):
+                labelled.append(one)
+                count(len(labelled))
+            seconds = time.monotonic() - began
+    write_lines(out_file, (json.dumps(one.as_dict(), ensure_ascii=False) for one in labelled))
+    report = report_labels(labelled, [intent.name for intent in known], chosen.settings, seconds)
+    show_json(report.as_dict()) if as_json else show_labels(report, out_file)
+
+
+def show_labels(report: LabelReport, out_file: Path) -> None:
+    """Print the labels, who voted, and what would reach gold."""
+    show_table("Labels", ("label", "texts"), report.by_label.most_common(MOST_LABELS))
+    show_table("Votes", ("voter", "votes"), report.by_voter.most_common())
+    for reason, count in report.withheld.items():
+        out.print(f"Withheld, shown to nobody: {count:,} ({reason})")
+    speed = report.texts / report.seconds if report.seconds else 0.0
+    out.print(
+        f"{report.accepted:,} of {report.texts:,} texts would reach gold, {report.disagreeing:,} are disagreements; "
+        f"{speed:,.0f} texts/s, loading included."
+    )
+    out.print(f"Written: {out_file}", markup=False)
