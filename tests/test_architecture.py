@@ -18,7 +18,7 @@ PURE = {
     "contracts",
     "declaration",
     "vocabulary",
-    "keys",
+    "settings_base",
     "settings",
     "redaction_policy",
     "labelling_settings",

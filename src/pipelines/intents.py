@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from pipelines.errors import InputDataError
-from pipelines.keys import fingerprint
+from pipelines.settings_base import fingerprint
 from pipelines.vocabulary import UNKNOWN_LABEL
 
 MAX_EXAMPLES = 5

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pipelines.keys import EMBEDDED, require
+from pipelines.settings_base import EMBEDDED, require
 
 SlmMode = Literal["auto", "all", "off"]
 

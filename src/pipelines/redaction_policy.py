@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipelines.errors import SettingsError
-from pipelines.keys import fingerprint, require
+from pipelines.settings_base import fingerprint, require
 
 Operator = Literal["placeholder", "pseudonym", "keep"]
 

@@ -8,9 +8,9 @@ Order of precedence, last wins: the defaults below, `conf/base.yml`, the overlay
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pipelines.keys import EMBEDDED, fingerprint, require
 from pipelines.labelling_settings import EndpointSettings, LabellingSettings, ModelSettings
 from pipelines.redaction_policy import RedactionSettings
+from pipelines.settings_base import EMBEDDED, fingerprint, require
 
 
 @dataclass(frozen=True)

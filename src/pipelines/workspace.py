@@ -10,8 +10,8 @@ import yaml
 from pipelines.configuration import conf_dir, load_settings
 from pipelines.errors import UsageError, WorkspaceError
 from pipelines.intents import Intent, dump_intents, load_intents
-from pipelines.keys import EMBEDDED
 from pipelines.settings import Settings
+from pipelines.settings_base import EMBEDDED
 
 MARKER = "lakehouse.yml"
 INTENTS = "intents.yml"

@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipelines.adapters.redactor import redact_frame
 from pipelines.configuration import load_settings
-from pipelines.transforms.placeholders import normalise_text
+from pipelines.transforms.normalisation import normalise_text
 from pipelines.transforms.redaction import READ
 
 ROOT = Path(__file__).parents[2]

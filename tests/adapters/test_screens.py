@@ -11,11 +11,12 @@ from faker import Faker
 from presidio_analyzer import AnalyzerEngine, EntityRecognizer, RecognizerRegistry
 from presidio_analyzer.predefined_recognizers import PhoneRecognizer
 
-from pipelines.adapters import detectors, screens
+from pipelines.adapters import detectors, screen_patterns
 from pipelines.adapters.phones import PhoneFinder
-from pipelines.adapters.screens import Screens, outermost
+from pipelines.adapters.screens import Part, Screens, outermost
 from pipelines.configuration import load_settings
-from pipelines.transforms.placeholders import Span, normalise_text, view
+from pipelines.transforms.normalisation import normalise_text, view
+from pipelines.transforms.placeholders import Span
 
 ROBUSTNESS = Path(__file__).parents[1] / "golden" / "robustness.jsonl"
 SETTINGS = load_settings([], environment={}).redaction
@@ -82,7 +83,7 @@ def test_no_screen_hides_what_our_own_recognizers_would_find(monkeypatch: pytest
     assert sum(map(bool, screened)) > 150
 
 
-@pytest.mark.parametrize("name", screens.SCREENS)
+@pytest.mark.parametrize("name", screen_patterns.SCREENS)
 def test_every_screen_belongs_to_a_recognizer(name: str) -> None:
     engine = detectors.load_engine(SETTINGS)
     known = {str(one.to_dict()["name"]) for one in (*engine.screens.recognizers, *stock_recognizers())}
@@ -94,13 +95,13 @@ def test_a_text_without_a_written_form_is_read_by_few(monkeypatch: pytest.Monkey
     ran: list[str] = []
     run = Screens.run
 
-    def note(self: Screens, part: screens.Part, text: str) -> Iterator[Span]:
+    def note(self: Screens, part: Part, text: str) -> Iterator[Span]:
         ran.append(str(part.recognizer.to_dict()["name"]))
         return run(self, part, text)
 
     monkeypatch.setattr(Screens, "run", note)
     assert list(engine.screens.find("where is the parcel that i have been waiting for")) == []
-    assert set(ran).isdisjoint(screens.SCREENS)
+    assert set(ran).isdisjoint(screen_patterns.SCREENS)
 
 
 def test_numbers_apart_are_asked_for_once_each(monkeypatch: pytest.MonkeyPatch) -> None:

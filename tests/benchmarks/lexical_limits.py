@@ -7,9 +7,7 @@ Every couple's exact Jaccard similarity over character 5-grams is computed, noth
 many of the marked pairs are linked, and how many couples altogether.
 """
 
-import argparse
 import csv
-import json
 from itertools import combinations
 from pathlib import Path
 
@@ -18,8 +16,9 @@ import numpy as np
 from pipelines.kernels.minhash import shingle_sets
 from pipelines.kernels.similarity import jaccard
 from pipelines.kernels.texts import encode, normalise_texts
+from tests.benchmarks.report import DATA, make_parser, write_json
 
-DATA = Path(__file__).parents[3] / "shared" / "data" / "neardup_tickets_seamonkey"
+CORPUS = DATA / "neardup_tickets_seamonkey"
 THRESHOLDS = (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 VIEWS = {"summary": ("summary",), "description": ("description",), "both": ("summary", "description")}
 SHINGLE_CHARS = 5
@@ -58,16 +57,12 @@ def measure(tickets: list[dict[str, str]], marked: list[dict[str, str]]) -> list
 
 def main() -> None:
     """Read the options, measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+    options = make_parser(__doc__, data=CORPUS).parse_args()
     if not options.data.is_dir():
         print(f"Skipped: {options.data} is not there.")
         return
     results = measure(read_rows(options.data / "tickets.csv"), read_rows(options.data / "duplicate_pairs.csv"))
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=2), encoding="utf-8")
+    write_json(results, options.json)
     print(f"{'text':14}{'threshold':>10}{'marked pairs found':>22}{'couples linked':>18}")
     for one in results:
         print(f"{one['text']:14}{one['threshold']:10}{one['found']:>15} of {one['marked']}{one['linked']:>18,}")

@@ -10,11 +10,8 @@ fastest road (rho) gives no pairs but a flag a text; its row is judged by whethe
 Rounds are interleaved, so that a busy machine is busy for all; ratios are taken within a round.
 """
 
-import argparse
-import json
 import os
 import statistics
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +32,7 @@ from pipelines.kernels.minhash import signatures
 from pipelines.kernels.similarity import Search
 from pipelines.kernels.texts import encode, first_equal, normalise, normalise_texts
 from tests.benchmarks.made_up_tickets import brute_force, make_tickets
+from tests.benchmarks.report import make_parser, ratios, say, write_json
 
 Couples = set[tuple[int, int]]
 CYCLES_A_SHINGLE = 4
@@ -173,12 +171,6 @@ def clock_hertz() -> float:
     return max((float(line.split(":")[1]) * 1e6 for line in lines if line.startswith("cpu MHz")), default=0.0)
 
 
-def ratios(theirs: list[float], ours_: list[float]) -> dict[str, float]:
-    """Ratio of times round by round: median, least and greatest."""
-    each = [their / our for their, our in zip(theirs, ours_, strict=True)]
-    return {"median": statistics.median(each), "least": min(each), "greatest": max(each)}
-
-
 def summarise(contest: Contest, signing: dict[str, list[float]]) -> dict[str, object]:
     """Everything measured, ready for JSON."""
     cut = sum(max(1, len(text) - 4) for text in distinct(contest.tickets))
@@ -226,20 +218,9 @@ def show(result: dict[str, object]) -> None:
     print(f", {limit:.0%} of the computed limit" if limit else "")
 
 
-def say(line: str) -> None:
-    """Tell how it goes, beside the result."""
-    print(line, file=sys.stderr, flush=True)
-
-
 def main() -> None:
     """Read the options, measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tickets", type=int, default=20_000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threshold", type=float, default=0.8)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+    options = make_parser(__doc__, tickets=20_000, rounds=5, threshold=0.8, seed=1).parse_args()
     contest = Contest(
         make_tickets(options.tickets, options.seed),
         options.threshold,
@@ -250,8 +231,7 @@ def main() -> None:
     }  # fmt: skip
     run_rounds(contest, runners, options.rounds)
     result = summarise(contest, sign_rounds(contest, options.rounds))
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=2), encoding="utf-8")
+    write_json(result, options.json)
     show(result)
 
 

@@ -13,13 +13,11 @@ within a round, and a corpus is read up to MOST_CHARS; times are those of the pr
 machine. What is not in ../shared/data is left out, and said.
 """
 
-import argparse
 import csv
 import json
 import logging
 import os
 import statistics
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -41,8 +39,8 @@ from pipelines.adapters.entities import sentences
 from pipelines.adapters.screens import Screens, outermost
 from pipelines.configuration import load_settings
 from tests.benchmarks.made_up_tickets import make_tickets
+from tests.benchmarks.report import DATA, make_parser, ratios, say, write_json
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
 SETTINGS = load_settings([], environment={}).redaction
 STRUCTURED = (
     "CREDIT_CARD", "US_SSN", "IP_ADDRESS", "CRYPTO", "US_PASSPORT", "US_DRIVER_LICENSE", "US_BANK_NUMBER",
@@ -63,11 +61,6 @@ class Contest:
     name: str
     texts: list[str]
     seconds: dict[str, list[float]]
-
-    def ratio(self, other: str) -> dict[str, float]:
-        """How many times as long another one takes, round by round."""
-        each = [theirs / ours for theirs, ours in zip(self.seconds[other], self.seconds["ours"], strict=True)]
-        return {"median": statistics.median(each), "least": min(each), "greatest": max(each)}
 
 
 def read_corpora(most: int, data: Path) -> dict[str, list[str]]:
@@ -218,7 +211,9 @@ def summarise(contest: Contest, more: dict[str, object]) -> dict[str, object]:
         "tickets_a_second": {
             name: len(contest.texts) / statistics.median(times) for name, times in contest.seconds.items()
         },
-        "times_ours": {name: contest.ratio(name) for name in contest.seconds if name != "ours"},
+        "times_ours": {
+            name: ratios(times, contest.seconds["ours"]) for name, times in contest.seconds.items() if name != "ours"
+        },
         **more,
     }
 
@@ -236,11 +231,6 @@ def show(results: list[dict[str, object]]) -> None:
             print(f"{ratio['median']:9.1f}{ratio['least']:8.1f}{ratio['greatest']:8.1f}{same}")
         for cause, count in result.get("causes", {}).items():
             print(f"{'':34}{count} x {cause}")
-
-
-def say(line: str) -> None:
-    """Tell how it goes, beside the result."""
-    print(line, file=sys.stderr, flush=True)
 
 
 def measure(corpora: dict[str, list[str]], rounds: int, seed: int) -> list[dict[str, object]]:
@@ -268,17 +258,10 @@ def measure(corpora: dict[str, list[str]], rounds: int, seed: int) -> list[dict[
 
 def main() -> None:
     """Read the options, measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--texts", type=int, default=100)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+    options = make_parser(__doc__, texts=100, rounds=5, seed=1, data=DATA).parse_args()
     logging.disable(logging.CRITICAL)
     results = measure(read_corpora(options.texts, options.data), options.rounds, options.seed)
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=2), encoding="utf-8")
+    write_json(results, options.json)
     show(results)
 
 

@@ -11,8 +11,6 @@ sentence encoder.
 
 import argparse
 import csv
-import json
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -25,7 +23,8 @@ from sklearn.pipeline import make_pipeline
 from pipelines.adapters.detectors import redact_texts
 from pipelines.adapters.embedded_models import cache_folder, prepare_encoder
 from pipelines.configuration import load_settings
-from pipelines.transforms.placeholders import normalise_text
+from pipelines.transforms.normalisation import normalise_text
+from tests.benchmarks.report import make_parser, say, write_json
 from tests.canaries import make_canaries
 
 DRAWS = 2_000
@@ -86,7 +85,7 @@ def judge(train: Train, labels: np.ndarray, folds: int, seed: int) -> dict[str, 
             predict = train(known, form)
             for other in others:
                 right[f"{form} on {other}"][unseen] = predict(unseen, other) == labels[unseen]
-        print(f"fold {number} of {folds}", file=sys.stderr, flush=True)
+        say(f"fold {number} of {folds}")
     return right
 
 
@@ -133,16 +132,11 @@ def show(result: dict[str, object]) -> None:
 
 def read_options() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__, text_column="text", label_column="label", folds=5, seed=1)
     parser.add_argument("file", type=Path)
-    parser.add_argument("--text-column", default="text")
-    parser.add_argument("--label-column", default="label")
-    parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--most", type=int, help="take about that many rows, evenly spread")
     parser.add_argument("--planted", action="store_true")
     parser.add_argument("--encoder", action="store_true")
-    parser.add_argument("--json", type=Path)
     return parser.parse_args()
 
 
@@ -165,8 +159,7 @@ def main() -> None:
             for name, make in makers.items()
         },
     }
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=2), encoding="utf-8")
+    write_json(result, options.json)
     show(result)
 
 

@@ -12,7 +12,6 @@ all types of the settings, and structured types alone (no language model needed)
 
 import argparse
 import json
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -28,10 +27,9 @@ from pyspark.sql import DataFrame, SparkSession
 
 from pipelines import contracts as tables
 from pipelines.adapters.cluster_cache import ClusterCache
-from pipelines.adapters.delta import BatchWrite, TableStore, append_once, ensure_tables, read_batch
+from pipelines.adapters.delta import BatchWrite, TableStore, append_once, read_batch
 from pipelines.adapters.redactor import build_redactor
-from pipelines.adapters.spark import hold, open_session
-from pipelines.adapters.streams import StreamPlan
+from pipelines.adapters.spark import hold
 from pipelines.adapters.text_annotator import annotator_problem, build_annotator
 from pipelines.configuration import load_settings
 from pipelines.declaration import Table
@@ -42,7 +40,9 @@ from pipelines.settings import Settings
 from pipelines.transforms.intake import parse_messages, read_tickets
 from pipelines.transforms.placeholders import INFERRED_ENTITIES
 from pipelines.transforms.text_features import TextAnnotator, text_features
+from tests.benchmarks.flows import lasting_session, make_flow
 from tests.benchmarks.made_up_tickets import make_tickets
+from tests.benchmarks.report import make_parser, say, write_json
 from tests.builders import message, messages
 
 KEY = bytes(range(32))
@@ -111,32 +111,6 @@ def stages_timed(clock: Clock) -> Iterator[None]:
         yield
 
 
-def make_flow(spark: SparkSession, root: Path, settings: Settings, annotator: TextAnnotator | None) -> Flow:
-    """Put together what `clean` asks for; nothing here votes or reads Kafka."""
-    store = TableStore("", str(root / "tables"), "")
-    ensure_tables(
-        spark, store, (tables.TICKETS_BRONZE, tables.TICKETS_SILVER, tables.CLUSTER_MERGES, tables.TEXT_FEATURES)
-    )
-
-    def nothing() -> TextAnnotator:
-        raise RuntimeError("not asked for")
-
-    return Flow(
-        spark=spark,
-        store=store,
-        settings=settings,
-        plan=StreamPlan("silver", str(root / "checkpoints")),
-        landing_uri="",
-        cache_folder=root / "cache",
-        kafka_options={},
-        pseudonym_key=KEY,
-        labels=[],
-        redactor=build_redactor(settings.redaction, KEY),
-        pin_labeller=lambda: lambda frames: frames,
-        load_annotator=(lambda: annotator) if annotator else nothing,
-    )
-
-
 def fill_bronze(flow: Flow, texts: list[str], batch: int) -> int:
     """Put tickets into bronze, a batch number for each batch that Silver will read; give how many there are."""
     starts = range(0, len(texts), batch)
@@ -178,7 +152,7 @@ def measure(
     """Run all batches over empty tables; the first one is not counted."""
     clock = Clock()
     with tempfile.TemporaryDirectory(prefix="silver-") as folder:
-        flow = make_flow(spark, Path(folder), settings, annotator)
+        flow = make_flow(spark, Path(folder), settings, build_redactor(settings.redaction, KEY), KEY, annotator)
         clusters = ClusterCache(flow.cache_folder, settings.clusters)
         for number in range(fill_bronze(flow, texts, batch)):
             counted = clock if number else Clock()
@@ -227,11 +201,6 @@ def show(clocks: Mapping[str, Clock], result: dict[str, object]) -> None:
         print(f"{name:20}{rate['measured']:10.0f} tickets/s, bar {rate['bar']}: {verdict}")
 
 
-def say(line: str) -> None:
-    """Tell how it goes, beside the result."""
-    print(line, file=sys.stderr, flush=True)
-
-
 def run(options: argparse.Namespace, spark: SparkSession) -> None:
     """Measure both policies and print."""
     settings = load_settings([])
@@ -245,8 +214,7 @@ def run(options: argparse.Namespace, spark: SparkSession) -> None:
     }
     clocks = {name: begin() for name, begin in measured.items()}
     result = summarise(clocks, annotator is not None)
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=2), encoding="utf-8")
+    write_json(result, options.json)
     show(clocks, result)
 
 
@@ -256,19 +224,10 @@ def different(count: int, options: argparse.Namespace) -> list[str]:
 
 
 def main() -> None:
-    """Read the options, open a session as `run --continuous` does, measure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tickets", type=int, default=3_000)
-    parser.add_argument("--batch", type=int, default=500)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="silver-spark-") as scratch:
-        spark = open_session(load_settings([]).spark, Path(scratch), Path(scratch) / "logs", say, lasting=True)
-        try:
-            run(options, spark)
-        finally:
-            spark.stop()
+    """Read the options, measure in a session such as `run --continuous` has."""
+    options = make_parser(__doc__, tickets=3_000, batch=500, seed=1).parse_args()
+    with lasting_session(load_settings([]).spark) as (spark, _):
+        run(options, spark)
 
 
 if __name__ == "__main__":

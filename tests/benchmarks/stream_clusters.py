@@ -10,10 +10,6 @@ The partition of the small index, filled in micro-batches, is checked against br
 
 import argparse
 import hashlib
-import json
-import statistics
-import sys
-import tempfile
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -25,27 +21,22 @@ from pyspark.sql import functions as F
 
 from pipelines import contracts as tables
 from pipelines.adapters.cluster_cache import ClusterCache
-from pipelines.adapters.delta import BatchWrite, TableStore, ensure_tables, read_table
-from pipelines.adapters.spark import session
-from pipelines.adapters.streams import StreamPlan
+from pipelines.adapters.delta import BatchWrite, read_table
 from pipelines.columns import CLUSTERING
 from pipelines.declaration import uncommented
-from pipelines.jobs.flow import Flow
 from pipelines.jobs.silver import cluster
 from pipelines.kernels.texts import encode, normalise_texts
 from pipelines.settings import Settings, SparkSettings
 from pipelines.transforms.clusters import current_clusters
-from pipelines.transforms.text_features import TextAnnotator
+from pipelines.transforms.redaction import leave_texts
+from tests.benchmarks.flows import lasting_session, make_flow
 from tests.benchmarks.made_up_tickets import brute_force, make_tickets
+from tests.benchmarks.report import make_parser, ratios, say, write_json
+from tests.kernels.near_duplicate_truth import components
 
 SMALL = 10_000
 MICRO_BATCH = 1_000
 DAY = date(2026, 1, 5)
-
-
-def no_annotator() -> TextAnnotator:
-    """Refuse what this benchmark never asks for."""
-    raise RuntimeError("not asked for")
 
 
 class Silver:
@@ -54,22 +45,8 @@ class Silver:
     def __init__(self, spark: SparkSession, root: Path) -> None:
         settings = Settings()
         self.spark, self.batches = spark, 0
-        self.flow = Flow(
-            spark=spark,
-            store=TableStore("", str(root / "tables"), ""),
-            settings=settings,
-            plan=StreamPlan("", str(root / "checkpoints")),
-            landing_uri="",
-            cache_folder=root / "cache",
-            kafka_options={},
-            pseudonym_key=b"",
-            labels=[],
-            redactor=lambda frames: frames,
-            pin_labeller=lambda: lambda frames: frames,
-            load_annotator=no_annotator,
-        )
+        self.flow = make_flow(spark, root, settings, redactor=leave_texts)
         self.cache = ClusterCache(self.flow.cache_folder, settings.clusters)
-        ensure_tables(spark, self.flow.store, (tables.TICKETS_SILVER, tables.CLUSTER_MERGES))
 
     def send(self, texts: Sequence[str], first: int) -> float:
         """Cluster and commit one micro-batch; gives the seconds it took."""
@@ -120,21 +97,10 @@ def redacted_rows(spark: SparkSession, texts: Sequence[str], first: int) -> Data
 
 def same_partition(found: Sequence[object], texts: Sequence[str], threshold: float) -> tuple[float, float]:
     """Compare which couples are in one cluster with single-link over brute force: recall and precision."""
-    parent = list(range(len(texts)))
-
-    def root(place: int) -> int:
-        while parent[place] != place:
-            parent[place] = parent[parent[place]]
-            place = parent[place]
-        return place
-
-    first: dict[str, int] = {}
-    normalised = list(normalise_all(texts))
-    for place, text in enumerate(normalised):
-        parent[place] = root(first.setdefault(text, place))
-    for left, right in brute_force(normalised, threshold):
-        parent[max(root(left), root(right))] = min(root(left), root(right))
-    true, ours = couples([root(place) for place in range(len(texts))]), couples(found)
+    normalised, first = normalise_all(texts), {}
+    copies = [(first.setdefault(text, place), place) for place, text in enumerate(normalised)]
+    single_link = components(len(texts), [*copies, *brute_force(normalised, threshold)])
+    true, ours = couples(single_link), couples(found)
     return len(true & ours) / len(true), len(true & ours) / len(ours)
 
 
@@ -148,11 +114,6 @@ def couples(clusters: Sequence[object]) -> set[tuple[int, int]]:
     """Name neighbours within each cluster: as many couples as a cluster has members, less one, and its first."""
     members: dict[object, int] = {}
     return {(members.setdefault(name, place), place) for place, name in enumerate(clusters)}
-
-
-def say(line: str) -> None:
-    """Tell how it goes, beside the result."""
-    print(line, file=sys.stderr, flush=True)
 
 
 def measure(spark: SparkSession, root: Path, options: argparse.Namespace) -> dict[str, object]:
@@ -170,7 +131,6 @@ def measure(spark: SparkSession, root: Path, options: argparse.Namespace) -> dic
         batch = texts[start : start + MICRO_BATCH]
         for name, silver in (("small", small), ("big", big)) if number % 2 else (("big", big), ("small", small)):
             rounds[name].append(silver.send(batch, start))
-    ratios = [one / other for one, other in zip(rounds["big"], rounds["small"], strict=True)]
     return {
         "tickets": options.tickets,
         "batch": options.batch,
@@ -179,7 +139,7 @@ def measure(spark: SparkSession, root: Path, options: argparse.Namespace) -> dic
         "segments": len(big.cache.index.segments),
         "indexed": sum(map(len, big.cache.index.segments)),
         "micro_batch_seconds": rounds,
-        "big_over_small": {"median": statistics.median(ratios), "least": min(ratios), "greatest": max(ratios)},
+        "big_over_small": ratios(rounds["big"], rounds["small"]),
         "recall": recall,
         "precision": precision,
     }
@@ -202,19 +162,10 @@ def show(result: dict[str, object]) -> None:
 
 def main() -> None:
     """Read the options, measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tickets", type=int, default=1_000_000)
-    parser.add_argument("--batch", type=int, default=20_000)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="lakehouse-bench-") as folder:
-        root = Path(folder)
-        with session(SparkSettings(), root, root / "logs", say, lasting=True) as spark:
-            result = measure(spark, root, options)
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=2), encoding="utf-8")
+    options = make_parser(__doc__, tickets=1_000_000, batch=20_000, rounds=9, seed=1).parse_args()
+    with lasting_session(SparkSettings()) as (spark, root):
+        result = measure(spark, root, options)
+    write_json(result, options.json)
     show(result)
 
 

@@ -104,7 +104,7 @@ def test_what_the_old_rules_left_is_gone_from_every_table(lake: Lake) -> None:
     # Earlier versions of the tables still tell them, until their files are deleted.
     outside = [path for path in (lake.root / "tables").iterdir() if path.name != "bronze"]
     assert any(find_leaks(folder, [NAME]) for folder in outside)
-    delete_old_files(lake.spark, lake.flow())
+    delete_old_files(lake.flow())
     assert not any(find_leaks(folder, [NAME, SECOND]) for folder in outside)
 
 

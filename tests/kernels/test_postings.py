@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from pipelines.kernels.minhash import signatures
-from pipelines.kernels.postings import Question, differing, look_up, most_differing, post, sketch
+from pipelines.kernels.postings import Query, differing, look_up, most_differing, post, sketch
 from tests.kernels.near_duplicate_truth import similarity, texts_of
 
 GENERATOR = np.random.default_rng(3)
 
 
-def question(keys: np.ndarray, words: int, earliest: int = 0, before: int = 1 << 40) -> Question:
+def query(keys: np.ndarray, words: int, earliest: int = 0, before: int = 1 << 40) -> Query:
     count = len(keys)
-    return Question(
+    return Query(
         keys=keys,
         sketches=np.zeros((count, words), dtype=np.uint32),
         earliest=np.full(count, earliest, dtype=np.int32),
@@ -20,7 +20,7 @@ def question(keys: np.ndarray, words: int, earliest: int = 0, before: int = 1 <<
     )
 
 
-def found(known: np.ndarray, asked: Question, days: np.ndarray | None = None, max_bucket: int = 1_000) -> set:
+def found(known: np.ndarray, asked: Query, days: np.ndarray | None = None, max_bucket: int = 1_000) -> set:
     capped = np.zeros(len(asked.keys), dtype=np.bool_)
     days = np.zeros(len(known), dtype=np.int32) if days is None else days
     sketches = np.zeros((len(known), asked.sketches.shape[1]), dtype=np.uint32)
@@ -36,18 +36,18 @@ def test_whoever_shares_a_band_is_found(count: int) -> None:
     values = GENERATOR.integers(-(2**63), 2**63 - 1, max(1, count // 3), dtype=np.int64)
     known, asked = GENERATOR.choice(values, (count, 4)), GENERATOR.choice(values, (60, 4))
     expected = {(i, j) for i in range(len(asked)) for j in np.flatnonzero((known == asked[i]).any(axis=1)).tolist()}
-    assert found(known, question(asked, 5)) >= expected
+    assert found(known, query(asked, 5)) >= expected
     # Tags have 16 bits: strangers are few.
-    assert len(found(known, question(asked, 5)) - expected) <= 2 + len(expected) // 10
+    assert len(found(known, query(asked, 5)) - expected) <= 2 + len(expected) // 10
 
 
 def test_other_days_and_later_entries_are_passed_over() -> None:
     known = np.full((4, 2), 77, dtype=np.int64)
     days = np.array([10, 11, 12, 13], dtype=np.int32)
-    assert found(known, question(known[:1], 5, earliest=11), days) == {(0, 1), (0, 2), (0, 3)}
-    assert found(known, question(known[:1], 5, before=2), days) == {(0, 0), (0, 1)}
+    assert found(known, query(known[:1], 5, earliest=11), days) == {(0, 1), (0, 2), (0, 3)}
+    assert found(known, query(known[:1], 5, before=2), days) == {(0, 0), (0, 1)}
     # What is passed over does not count towards the cap.
-    assert found(known, question(known[:1], 5, earliest=12), days, max_bucket=1) == {(0, 2)}
+    assert found(known, query(known[:1], 5, earliest=12), days, max_bucket=1) == {(0, 2)}
 
 
 def test_sketches_count_positions_that_differ() -> None:

@@ -2,8 +2,9 @@
 
 import random
 
+from pipelines.transforms.normalisation import normalise_text
 from pipelines.transforms.offsets import clusters, source_spans
-from pipelines.transforms.placeholders import Span, normalise_text
+from pipelines.transforms.placeholders import Span
 
 ALPHABET = [
     *"ab e\u0301\u0308\r\n\t\u200b\u00ad\u00a0\U0001f937\U0001f3fd\u1112\u1161\u11ab",

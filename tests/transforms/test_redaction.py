@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import pandas as pd
 from pyspark.sql import DataFrame, SparkSession
 
-from pipelines.transforms.placeholders import RedactedText, Span, normalise_text, redact_until_clean
+from pipelines.transforms.normalisation import normalise_text
+from pipelines.transforms.placeholders import RedactedText, Span, redact_until_clean
 from pipelines.transforms.redaction import redact
 from tests.builders import raw_tickets
 

@@ -11,16 +11,24 @@ STREET = (
     r"(?:street|str|st|avenue|ave|av|road|rd|lane|ln|drive|dr|boulevard|blvd|court|ct|terrace|square|sq|crescent|close|"
     r"parkway|pkwy|highway|hwy|place|pl|way|loop|circle|cir|trail|alley|grove|plaza|quay|row|mews|gardens?|hill)"
 )
-ENDS_AS_STREET = (
-    r"\w{2,}(?:stra(?:\u00df|ss)e|str\.?|weg|gasse|platz|allee|ring|damm|ufer|straat|laan|gracht|plein|gade|vej|all\u00e9|"
-    r"gata|gatan|v\u00e4gen|g\u00e5rden|vegen|veien|katu|tie|kuja|gatve|iela|vagur|braut|steenweg|br\u00fccke)"
-)
-BEGINS_AS_STREET = (
-    r"(?:rue|avenue|av\.|boulevard|chemin|all\u00e9e|impasse|place|quai|via|viale|piazza|corso|vicolo|calle|c/|avenida|"
-    r"avda\.?|plaza|paseo|camino|cami\u00f1o|r\u00faa|carrer|rua|travessa|pra\u00e7a|largo|ul\.|ulica|al\.|aleja|os\.|"
-    r"n\u00e1m\u011bst\u00ed|trg|cesta|strada|bulevardul|utca)"
-)
-HUNGARIAN = r"(?:utca|u\.|\u00fat|\u00fatja|t\u00e9r|t\u00e9re|rkp\.|k\u00f6r\u00fat|krt\.?|k\u00f6z|sor)"
+STREET_ENDINGS = (
+    "stra\u00dfe", "strasse", r"str\.?", "weg", "gasse", "platz", "allee", "ring", "damm", "ufer", "straat", "laan",
+    "gracht", "plein", "gade", "vej", "all\u00e9", "gata", "gatan", "v\u00e4gen", "g\u00e5rden", "vegen", "veien",
+    "katu", "tie", "kuja", "gatve", "iela", "vagur", "braut", "steenweg", "br\u00fccke",
+)  # fmt: skip
+STREET_BEGINNINGS = (
+    "rue", "avenue", r"av\.", "boulevard", "chemin", "all\u00e9e", "impasse", "place", "quai", "via", "viale", "piazza",
+    "corso", "vicolo", "calle", "c/", "avenida", r"avda\.?", "plaza", "paseo", "camino", "cami\u00f1o", "r\u00faa",
+    "carrer", "rua", "travessa", "pra\u00e7a", "largo", r"ul\.", "ulica", r"al\.", "aleja", r"os\.",
+    "n\u00e1m\u011bst\u00ed", "trg", "cesta", "strada", "bulevardul", "utca",
+)  # fmt: skip
+HUNGARIAN_STREETS = (
+    "utca", r"u\.", "\u00fat", "\u00fatja", "t\u00e9r", "t\u00e9re", r"rkp\.", "k\u00f6r\u00fat", r"krt\.?", "k\u00f6z",
+    "sor",
+)  # fmt: skip
+ENDS_AS_STREET = rf"\w{{2,}}(?:{'|'.join(STREET_ENDINGS)})"
+BEGINS_AS_STREET = rf"(?:{'|'.join(STREET_BEGINNINGS)})"
+HUNGARIAN = rf"(?:{'|'.join(HUNGARIAN_STREETS)})"
 UNIT = (
     r"(?:apt|apartment|suite|ste|unit|flat|room|rm|floor|bldg|building|p\.?[ ]?o\.?[ ]?box|postbox|box|psc|cmr)\.?[ ]?"
     r"(?:no\.?[ ]?|#)?\d+[a-z]?"
@@ -29,23 +37,16 @@ POSTCODE = r"(?:\d{4,6}(?:-\d{3,4})?|\d{3}[ ]\d{2}|\d{4}[ ][a-z]{2}|[a-z]{1,2}\d
 MILITARY = r"(?:[adf]po)[ ](?:a[aep])[ ]\d{5}(?:-\d{4})?|(?:uss|usns|usnv|uscgc)[ ]\w+"
 FLAGS = re.IGNORECASE
 
-BEGINNINGS = frozenset(
-    {
-        "rue", "avenue", "av", "boulevard", "chemin", "all\u00e9e", "impasse", "place", "quai", "via", "viale",
-        "piazza", "corso", "vicolo", "calle", "c", "avenida", "avda", "plaza", "paseo", "camino", "cami\u00f1o",
-        "r\u00faa", "carrer", "rua", "travessa", "pra\u00e7a", "largo", "ul", "ulica", "al", "aleja", "os",
-        "n\u00e1m\u011bst\u00ed", "trg", "cesta", "strada", "bulevardul", "utca",
-    }
-)  # fmt: skip
-ENDINGS = (
-    "stra\u00dfe", "strasse", "str", "weg", "gasse", "platz", "allee", "ring", "damm", "ufer", "straat", "laan",
-    "gracht", "plein", "gade", "vej", "all\u00e9", "gata", "gatan", "v\u00e4gen", "g\u00e5rden", "vegen", "veien",
-    "katu", "tie", "kuja", "gatve", "iela", "vagur", "braut", "steenweg", "br\u00fccke",
-)  # fmt: skip
-HUNGARIAN_WORDS = frozenset(
-    {"utca", "u", "\u00fat", "\u00fatja", "t\u00e9r", "t\u00e9re", "rkp", "k\u00f6r\u00fat", "krt", "k\u00f6z", "sor"}
-)
-"""The words of the patterns above, as far as their first mark: a text without them has none of these streets."""
+
+def first_letters(pattern: str) -> str:
+    """Give what a text must hold of a word above, whose marks are the pattern's."""
+    return re.sub(r"\W.*", "", pattern)
+
+
+ENDINGS = tuple(map(first_letters, STREET_ENDINGS))
+BEGINNINGS = frozenset(map(first_letters, STREET_BEGINNINGS))
+HUNGARIAN_WORDS = frozenset(map(first_letters, HUNGARIAN_STREETS))
+"""A text without these words, as far as their first mark, has none of these streets."""
 
 
 @lru_cache(maxsize=8)

@@ -18,8 +18,8 @@ from pipelines.adapters.segment_files import SegmentFile, open_segment, write_se
 from pipelines.kernels.cluster_index import Assignment, ClusterIndex, remember
 from pipelines.kernels.segments import Segment, choose_merge, merge_segments
 from pipelines.kernels.similarity import Search
-from pipelines.keys import fingerprint
 from pipelines.settings import ClusterSettings
+from pipelines.settings_base import fingerprint
 
 FORMAT = 1
 """Raised when files of before cannot be read any more, or mean something else."""
@@ -51,11 +51,8 @@ class ClusterCache:
     """
 
     def __init__(self, caches: Path, settings: ClusterSettings) -> None:
-        search = Search(
-            settings.similarity_threshold, settings.shingle_chars, settings.seed, settings.max_miss, settings.max_bucket
-        )
         self.folder, self.settings = caches / FOLDER, settings
-        self.index = ClusterIndex(search, settings.window_days)
+        self.index = ClusterIndex(search_of(settings), settings.window_days)
         self.manifest: Manifest | None = None
 
     @property
@@ -139,6 +136,17 @@ class ClusterCache:
         for path in self.folder.iterdir():
             if path.name not in named:
                 path.unlink(missing_ok=True)
+
+
+def search_of(settings: ClusterSettings) -> Search:
+    """Give the kernels what the settings say: kernels know no settings."""
+    return Search(
+        threshold=settings.similarity_threshold,
+        shingle_chars=settings.shingle_chars,
+        seed=settings.seed,
+        max_miss=settings.max_miss,
+        max_bucket=settings.max_bucket,
+    )
 
 
 def forget(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from operator import itemgetter
 
 import numpy as np
 import pandas as pd
@@ -63,20 +64,17 @@ def read_unknown(history: DataFrame, held: dict[str, int], earliest: int) -> Ite
         known = known | ((F.col("query_epoch") == epoch) & (F.col("batch_id") <= batch_id))
     recent = F.datediff("received_day", F.lit(EPOCH)) >= earliest
     rows = history.where(F.col("arrival_no").isNotNull() & recent & ~known)
-    bounds = (F.min("batch_id"), F.max("batch_id"), F.min("arrival_no"), F.max("arrival_no"), F.count("*"))
-    batches = sorted(map(tuple, rows.groupBy("query_epoch", "batch_id").agg(*bounds).collect()), key=lambda row: row[4])
+    bounds = (F.min("arrival_no").alias("first"), F.max("arrival_no").alias("last"), F.count("*").alias("records"))
+    batches = sorted(rows.groupBy("query_epoch", "batch_id").agg(*bounds).collect(), key=itemgetter("first"))
     while batches:
-        filled = np.cumsum([row[6] for row in batches])
-        taken, batches = split(batches, max(1, int(np.searchsorted(filled, ROWS_AT_ONCE, side="right"))))
+        filled = np.cumsum([batch["records"] for batch in batches])
+        fitting = max(1, int(np.searchsorted(filled, ROWS_AT_ONCE, side="right")))
+        taken, batches = batches[:fitting], batches[fitting:]
         # Spark finds the files of a few batches by their statistics.
-        ours = F.col("batch_id").between(min(row[2] for row in taken), max(row[3] for row in taken))
-        ours &= F.col("arrival_no").between(taken[0][4], max(row[5] for row in taken))
+        numbers = [batch["batch_id"] for batch in taken]
+        ours = F.col("batch_id").between(min(numbers), max(numbers))
+        ours &= F.col("arrival_no").between(taken[0]["first"], max(batch["last"] for batch in taken))
         yield read_members(rows.where(ours))
-
-
-def split(rows: list[tuple[int, ...]], at: int) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
-    """Cut a list in two."""
-    return rows[:at], rows[at:]
 
 
 def read_members(rows: DataFrame) -> tuple[Members, Texts]:

@@ -106,8 +106,12 @@ def read_table(spark: SparkSession, store: TableStore, table: Table, version: in
 
 def read_batch(spark: SparkSession, store: TableStore, table: Table, write: BatchWrite) -> DataFrame:
     """Read back what one micro-batch has committed: the only thing later writes may depend on."""
-    ours = (F.col("query_epoch") == write.query_epoch) & (F.col("batch_id") == write.batch_id)
-    return read_table(spark, store, table).where(ours)
+    return read_table(spark, store, table).where(written_by(write))
+
+
+def written_by(write: BatchWrite) -> Column:
+    """Tell the rows that a micro-batch has written."""
+    return (F.col("query_epoch") == write.query_epoch) & (F.col("batch_id") == write.batch_id)
 
 
 def count_since(spark: SparkSession, store: TableStore, table: Table, query: str, batch_id: int) -> int:
@@ -124,8 +128,7 @@ def append_once(frame: DataFrame, store: TableStore, table: Table, write: BatchW
     """
     rows = frame.select(*table.payload_names)
     if write.epoch > 1:
-        ours = (F.col("query_epoch") == write.query_epoch) & (F.col("batch_id") == write.batch_id)
-        written = read_table(frame.sparkSession, store, table).where(~ours)
+        written = read_table(frame.sparkSession, store, table).where(~written_by(write))
         rows = rows.join(written.select(*table.key), on=list(table.key), how="left_anti").select(*table.payload_names)
     traced = rows.withColumns({"query_epoch": F.lit(write.query_epoch), "batch_id": F.lit(write.batch_id).cast("long")})
     writer = (

@@ -21,7 +21,8 @@ from pipelines.adapters.restraint import silence_loggers, without_packages
 from pipelines.adapters.screens import Screens, outermost
 from pipelines.errors import MissingDependencyError
 from pipelines.redaction_policy import RedactionSettings
-from pipelines.transforms.placeholders import RedactedText, Span, redact_until_clean, renderer, view
+from pipelines.transforms.normalisation import view
+from pipelines.transforms.placeholders import RedactedText, Span, redact_until_clean, renderer
 
 BATCH_TEXTS = 1024
 """Texts whose sentences the model reads in one pass; their words are forgotten behind it."""

@@ -14,7 +14,6 @@ from pipelines.intents import MAX_EXAMPLES, Intent, check_intents
 from pipelines.transforms.payloads import SOURCE, is_blank, normalise_text, parse_time
 from pipelines.vocabulary import UNKNOWN_LABEL, Reason
 
-TICKET_FIELDS = ("ticket_id", "source", "created_at", "subject", "text", "customer", "tags")
 TEXT_COLUMNS = ("text", "utterance", "message", "body", "ticket", "description", "content", "query", "instruction")
 LABEL_COLUMNS = ("intent", "label", "category", "class", "topic", "label_text")
 MAX_LABELS = 1_000

@@ -25,8 +25,8 @@ from urllib.request import (
 from pipelines.adapters.jars import Group, coordinates, group_coordinates, jar_folder, jars_cached, list_jars
 from pipelines.adapters.java import find_java
 from pipelines.errors import PipelineError
-from pipelines.keys import EMBEDDED
 from pipelines.settings import KafkaSettings
+from pipelines.settings_base import EMBEDDED
 
 GIBIBYTE = 2**30
 MIN_MEMORY_GIB = 6.0

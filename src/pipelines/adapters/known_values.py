@@ -7,16 +7,15 @@ alone too, and common words ("Mark", "Grace") where a capital shows that a name 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from pipelines.adapters.name_words import MASKED, PART
+from pipelines.adapters.name_words import MASKED, PART, is_mid_sentence
 from pipelines.adapters.names import NameFinder
 from pipelines.redaction_policy import RedactionSettings
-from pipelines.transforms.placeholders import Span, normalise_text, view
+from pipelines.transforms.normalisation import normalise_text, view
+from pipelines.transforms.placeholders import Span
 
 SCORE = 0.9
 LEAST_CHARS = 4
 """A shorter customer number could be any amount or day."""
-INSIDE = re.compile(r"[\w,;)][ ]\Z")
-"""What stands before a capital that no start of a sentence explains."""
 
 
 def read_customer(raw: str) -> tuple[str, ...]:
@@ -70,7 +69,7 @@ class KnownValues:
         part = word.lower()
         if self.gazetteer.is_telling(part) or not self.gazetteer.is_ordinary(part):
             return True
-        return word[0].isupper() and not text.isupper() and INSIDE.search(text, max(0, start - 2), start) is not None
+        return word[0].isupper() and not text.isupper() and is_mid_sentence(text, start)
 
     def is_telling(self, value: str) -> bool:
         """Refuse what is too short to be meant, and single common words."""

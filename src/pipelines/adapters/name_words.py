@@ -9,6 +9,7 @@ MASKED = re.compile(r"x{2,}")
 PART = re.compile(r"[^\W\d_]{3,}")
 DEGREE = re.compile(r",?[ ](?:md|phd|dds|dvm|jr|sr|esq|ii|iii|iv)\b\.?", re.IGNORECASE)
 """What may stand behind a name, and belongs to it."""
+MID_SENTENCE = re.compile(r"[\w,;)][ ]\Z")
 JOINTS = frozenset({" ", ". "})
 """What stands between two words of one name."""
 
@@ -73,6 +74,11 @@ def is_line(text: str, run: list[Word]) -> bool:
     """Say whether a run is all that stands on its line, marks of quoted mail aside."""
     before, after = text[: run[0].start].rpartition("\n")[2], text[run[-1].end :].partition("\n")[0]
     return "\n" in text and not any(map(str.isalnum, before + after))
+
+
+def is_mid_sentence(text: str, start: int) -> bool:
+    """Say whether a word follows another in its sentence, so that no start of a sentence explains its capital."""
+    return MID_SENTENCE.search(text, max(0, start - 2), start) is not None
 
 
 def is_titled(text: str, run: list[Word]) -> bool:

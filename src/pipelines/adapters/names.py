@@ -14,6 +14,7 @@ from pipelines.adapters.name_words import (
     PART,
     Word,
     is_line,
+    is_mid_sentence,
     is_titled,
     runs,
     stands_beside,
@@ -158,11 +159,11 @@ class NameFinder:
         if word.kind == "S" and (word.capital or len(word.key) > 3):
             return POSSIBLE if word.key not in self.gazetteer.cities else None
         given = word.kind == "W" and word.capital and word.key in self.gazetteer.common_given
+        if not given or text.isupper():
+            return None
         # At the start of a sentence every word has its capital: there the next word must show that it is a person.
-        explained = not re.search(r"[\w,;)][ ]$", text[max(0, word.start - 2) : word.start])
-        if given and not text.isupper() and (not explained or SENTENCE_SUBJECT.match(text, word.end)):
-            return POSSIBLE
-        return None
+        is_person = is_mid_sentence(text, word.start) or SENTENCE_SUBJECT.match(text, word.end)
+        return POSSIBLE if is_person else None
 
     def recase(self, text: str) -> str:
         """Give lower-cased names and places their capital, length unchanged: the model was trained on edited text."""

@@ -35,6 +35,7 @@ NOT_A_FIRST_NAME = r"(?!(?:not|on|in|the|wrong|misspelled|missing|still|being|sp
 NOT_A_LAST_NAME = r"(?!(?:and|but|i|my|is|from|with|on|in|at|the|a|to|or|so|not|here|please|can|how|this|we)\b)"
 GREETING = r"(?:hi|hello|hey|dear|hola|hallo|bonjour|ciao|salut|merhaba)"
 CLOSING = r"(?:regards|sincerely|cheers|thanks|thank you|best|best wishes|respectfully|yours)"
+TITLE = r"(?-i:Mr|Mrs|Ms|Miss|Mx|Dr|Prof)"
 NAMING = r"(?:[^\p{L}\p{N}\n<]{1,4}|[ ]?<\w{1,6}>[ ]?)"
 """What may stand between a cue and a name: a space, an emoji, a colon, a tag."""
 AT = r"(?:@|[(\[{<#]at?[)\]}>#]|&#64;)"
@@ -98,7 +99,7 @@ PATTERNS: dict[str, tuple[tuple[str, float], ...]] = {
         (rf"^{GREETING},?{NAMING}\K{NOT_A_NAME}{NAME}(?=\s?[,!:;\n\u2013-])", 0.6),
         (rf"\b{CLOSING},?[ ]*\n\s{{0,3}}\K{NOT_A_NAME}{NAME}", 0.6),
         (rf"\b{CLOSING}[^\p{{L}}\p{{N}}\n<.!?]{{2,5}}\K{NOT_A_NAME}{NAME}(?=[.!]?\s*\Z)", 0.6),
-        (rf"\b(?-i:Mr|Mrs|Ms|Miss|Mx|Dr|Prof)\.?[ ]\K{NAME}", 0.7),
+        (rf"\b{TITLE}\.?[ ]\K{NAME}", 0.7),
     ),
     "LOCATION": ((rf"\b\d{{1,5}}[a-z]? (?-i:\p{{Lu}}[\p{{L}}'\u2019-]+ ){{1,3}}{STREET}\b", 0.6),),
 }

@@ -14,7 +14,8 @@ from pipelines.adapters.known_values import KnownValues, read_customer
 from pipelines.declaration import MapBatches
 from pipelines.errors import SettingsError
 from pipelines.redaction_policy import RedactionSettings
-from pipelines.transforms.placeholders import RedactedText, Span, normalise_text
+from pipelines.transforms.normalisation import normalise_text
+from pipelines.transforms.placeholders import RedactedText, Span
 from pipelines.vocabulary import Reason
 
 FIELDS = ("subject", "text")

@@ -71,10 +71,10 @@ class Batch:
         self.answers: dict[int, Answer] = {}
         self.chance = np.random.default_rng(model.seed)
         self.failed_in_a_row = 0
+        self.slots, self.doubt = Slots(self.endpoint.concurrency), asyncio.Lock()
 
     async def run(self) -> list[Answer]:
         """Ask everything, so many at once, and end all of it when the endpoint is found to be away."""
-        self.slots, self.doubt = Slots(self.endpoint.concurrency), asyncio.Lock()
         async with self.connect() as self.client:
             places = iter(range(len(self.questions)))
             tasks = [asyncio.create_task(self.work(places)) for _ in self.bodies[: self.endpoint.concurrency]]

@@ -67,12 +67,11 @@ def redact_examples(texts: list[str], settings: Settings) -> list[str | None]:
     """Redact a few texts in this process, cut to one line; None where that is not possible."""
     if not texts:
         return []
-    nothing = [None] * len(texts)
     try:
         redactor = build_redactor(settings.redaction)
     except (MissingDependencyError, SettingsError) as error:
         say(f"No examples: {error}")
-        return [*nothing]
+        return [None] * len(texts)
     cut = [text[: 4 * EXAMPLE_CHARS] for text in texts]
     frame = pd.DataFrame({"raw_text": cut}, columns=READ, dtype=object)
     redacted = [text for part in redactor([frame]) for text in part["text"]]

@@ -23,9 +23,9 @@ from pipelines.declaration import MapBatches, Table
 from pipelines.errors import UsageError
 from pipelines.intents import Intent, load_intents
 from pipelines.jobs.flow import Flow
-from pipelines.keys import EMBEDDED
 from pipelines.labelling_settings import SlmMode
 from pipelines.settings import Settings
+from pipelines.settings_base import EMBEDDED
 from pipelines.workspace import Workspace, init_workspace, workspace_if_any
 
 

@@ -15,7 +15,7 @@ from pipelines.cli.options import IdColumn, JsonOption, Source, TextColumn, Work
 from pipelines.cli.screens import counting, out, say, show_json, show_table
 from pipelines.errors import UsageError
 from pipelines.intents import MAX_EXAMPLES, Intent, load_intents
-from pipelines.keys import fingerprint
+from pipelines.settings_base import fingerprint
 from pipelines.workspace import Workspace, find_workspace, init_workspace
 
 SHOWN_PROBLEMS = 10

@@ -12,7 +12,7 @@ from pipelines.cli.screens import out, say, show_json, show_table
 from pipelines.jobs.reprocessing import Reprocessed, delete_old_files, reprocess_silver
 from pipelines.workspace import find_workspace
 
-reprocess = typer.Typer(name="reprocess", help="Do again what a mended rule would do otherwise.", no_args_is_help=True)
+reprocess = typer.Typer(name="reprocess", no_args_is_help=True)
 
 
 @reprocess.callback()
@@ -42,7 +42,7 @@ def silver(
         day = since.date() if since else None
         done = reprocess_silver(flow, redaction_version(found.settings.redaction), day, say)
         if vacuum:
-            delete_old_files(spark, flow)
+            delete_old_files(flow)
     if as_json:
         show_json(done.as_dict())
     else:

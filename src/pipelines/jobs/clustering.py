@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import pandas as pd
 
+from pipelines.adapters.cluster_cache import search_of
 from pipelines.kernels.clusters import Clusters, Pairs, cluster_pairs, cluster_texts, find_pairs
-from pipelines.kernels.similarity import Search
 from pipelines.kernels.texts import Indices, encode, first_equal, normalise_texts
 from pipelines.settings import ClusterSettings
 
@@ -91,7 +91,7 @@ def cluster_frame(frame: pd.DataFrame, settings: ClusterSettings) -> tuple[pd.Da
 
     Args:
         frame: `id` and `text`, in the order in which the texts came; a missing text counts as empty.
-        settings: of these, bands and rows_per_band belong to the stream: here they follow from threshold and max_miss.
+        settings: of these, window_days belongs to the stream: here every text is compared with all others.
 
     Returns:
         Frame `id`, `cluster_id` (id of the cluster's earliest member), `duplicate_of` (id, or None), `similarity` (or
@@ -100,9 +100,7 @@ def cluster_frame(frame: pd.DataFrame, settings: ClusterSettings) -> tuple[pd.Da
     ids = frame["id"].to_numpy(dtype=object)
     texts = normalise_texts(*encode(["" if pd.isna(text) else str(text) for text in frame["text"]]))
     first = first_equal(texts)
-    search = Search(
-        settings.similarity_threshold, settings.shingle_chars, settings.seed, settings.max_miss, settings.max_bucket
-    )
+    search = search_of(settings)
     clusters, pairs = cluster_texts(texts, search)
     lower = replace(search, threshold=THRESHOLDS[0])
     try_lower = lower.threshold < search.threshold and len(np.unique(first)) <= MOST_TEXTS_BELOW

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 
 from pipelines import contracts as tables
 from pipelines.adapters.cluster_cache import forget
@@ -180,7 +180,7 @@ def count_telling(flow: Flow, table: Table, names: Sequence[str], values: DataFr
     return read_table(flow.spark, flow.store, table).transform(still_telling, names, values).count()
 
 
-def delete_old_files(spark: SparkSession, flow: Flow) -> None:
+def delete_old_files(flow: Flow) -> None:
     """Delete the files of earlier versions of these tables: with them goes the past that old values still stand in."""
     for table in TELLING:
-        vacuum(spark, flow.store, table)
+        vacuum(flow.spark, flow.store, table)

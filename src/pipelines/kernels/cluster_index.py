@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from pipelines.kernels.components import span
+from pipelines.kernels.components import spanning_forest
 from pipelines.kernels.history import Resemblances, resembling
 from pipelines.kernels.links import (
     LONG_AGO,
@@ -22,7 +22,7 @@ from pipelines.kernels.links import (
     links_to_history,
 )
 from pipelines.kernels.merges import Merges, no_merges
-from pipelines.kernels.postings import Days, Question
+from pipelines.kernels.postings import Days, Query
 from pipelines.kernels.segments import Members, Segment, build_segment, sign
 from pipelines.kernels.similarity import Search
 from pipelines.kernels.texts import Bytes, Flags, Indices, Texts, first_equal
@@ -85,14 +85,12 @@ class ClusterIndex:
         signed = sign(arrivals.texts.take(distinct), self.search)
         capped = np.zeros(len(distinct), dtype=np.bool_)
         days = arrivals.days[distinct]
-        question = Question(
-            signed.keys, signed.sketches, days - np.int32(self.window_days), np.full(len(days), NO_LIMIT)
-        )
-        past = resembling(self.segments, self.merges, signed, question, self.search, capped)
+        query = Query(signed.keys, signed.sketches, days - np.int32(self.window_days), np.full(len(days), NO_LIMIT))
+        past = resembling(self.segments, self.merges, signed, query, self.search, capped)
         every = join_links(
             links_to_history(past, distinct),
             links_of_copies(arrivals.record_ids, first),
-            links_in_batch(arrivals, distinct, signed, question, self.search, capped),
+            links_in_batch(arrivals, distinct, signed, query, self.search, capped),
         )
         clusters, merges, kept = connect(len(arrivals), every, self.next_number, self.merges)
         members = self.admit(arrivals, clusters, every)
@@ -136,7 +134,7 @@ def connect(count: int, links: Links, next_number: int, merges: Merges) -> tuple
     nodes = np.where(links.other < 0, count + np.searchsorted(known, links.clusters), links.other)
     # Of equally similar records the earliest: those of history have no place in the batch, -1.
     order = np.lexsort((links.other, links.row, -links.similarity))
-    kept, component = span(count + len(known), nodes[order], links.row[order])
+    kept, component = spanning_forest(count + len(known), nodes[order], links.row[order])
     # The node of links within the batch has no edges; its number, -1, is no cluster's.
     numbers = np.concatenate([next_number + np.arange(count), known])
     oldest = np.full(len(numbers), NO_LIMIT)

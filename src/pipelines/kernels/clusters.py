@@ -11,7 +11,7 @@ import numpy as np
 
 from pipelines.kernels.bands import Candidates, band_keys, choose_bands, find_candidates
 from pipelines.kernels.compiling import compiled
-from pipelines.kernels.components import span
+from pipelines.kernels.components import spanning_forest
 from pipelines.kernels.minhash import signatures
 from pipelines.kernels.similarity import Floats, Search, similarities
 from pipelines.kernels.texts import Indices, Texts, fingerprints, first_equal
@@ -94,7 +94,7 @@ def cluster_pairs(pairs: Pairs, threshold: float) -> Clusters:
     """Make clusters of the pairs at or above a threshold, which may be above the one they were found with."""
     kept = pairs.similarity >= threshold
     left, right, similarity = pairs.left[kept], pairs.right[kept], pairs.similarity[kept]
-    _, cluster = span(pairs.texts, left, right)
+    _, cluster = spanning_forest(pairs.texts, left, right)
     duplicate_of, best = choose_originals(cluster, left, right, similarity)
     return Clusters(cluster, duplicate_of, best)
 

@@ -6,7 +6,7 @@ from pipelines.kernels.compiling import compiled
 from pipelines.kernels.texts import Flags, Indices
 
 
-def span(nodes: int, left: Indices, right: Indices) -> tuple[Flags, Indices]:
+def spanning_forest(nodes: int, left: Indices, right: Indices) -> tuple[Flags, Indices]:
     """Choose the edges that join what was apart (Kruskal, 1956: in the order of similarity, the most similar ones).
 
     Args:
@@ -18,12 +18,12 @@ def span(nodes: int, left: Indices, right: Indices) -> tuple[Flags, Indices]:
         Which edges are kept, and the lowest node of each node's component.
     """
     kept = np.zeros(len(left), dtype=np.bool_)
-    return kept, join(nodes, left, right, kept)
+    return kept, union_find(nodes, left, right, kept)
 
 
 @compiled
-def join(nodes: int, left: Indices, right: Indices, kept: Flags) -> Indices:
-    """Union-find with path halving; the lower root wins."""
+def union_find(nodes: int, left: Indices, right: Indices, kept: Flags) -> Indices:
+    """Join nodes edge by edge, halving paths on the way to a root; the lower root wins."""
     parent = np.arange(nodes)
     for edge in range(len(left)):
         one, other = left[edge], right[edge]

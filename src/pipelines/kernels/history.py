@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.kernels.merges import Merges
-from pipelines.kernels.postings import Days, Question, look_up, most_differing
+from pipelines.kernels.postings import Days, Query, look_up, most_differing
 from pipelines.kernels.segments import Segment, Signed
 from pipelines.kernels.similarity import Floats, Search, similarities
 from pipelines.kernels.text_store import read_texts
@@ -58,10 +58,10 @@ class Candidates:
 
 
 def resembling(
-    segments: Sequence[Segment], merges: Merges, signed: Signed, question: Question, search: Search, capped: Flags
+    segments: Sequence[Segment], merges: Merges, signed: Signed, query: Query, search: Search, capped: Flags
 ) -> Resemblances:
     """Find for each arriving text the clusters that it belongs to; mark in `capped` who did not see a bucket whole."""
-    every = gather(segments, merges, signed, question, search, capped)
+    every = gather(segments, merges, signed, query, search, capped)
     order = np.lexsort((every.differing, every.cluster, every.asking))
     candidates = every.take(order)
     group = number_groups(candidates.asking, candidates.cluster)
@@ -85,14 +85,14 @@ def number_groups(asking: Indices, cluster: Indices) -> Indices:
 
 
 def gather(
-    segments: Sequence[Segment], merges: Merges, signed: Signed, question: Question, search: Search, capped: Flags
+    segments: Sequence[Segment], merges: Merges, signed: Signed, query: Query, search: Search, capped: Flags
 ) -> Candidates:
     """Ask every segment."""
     most = most_differing(search.threshold, signed.positions)
     parts = []
     for number, segment in enumerate(segments):
         days = segment.members.days
-        found = look_up(segment.postings, segment.sketches, days, question, most, search.max_bucket, capped)
+        found = look_up(segment.postings, segment.sketches, days, query, most, search.max_bucket, capped)
         cluster = merges.resolve_numbers(segment.members.clusters[found.entry])
         parts.append((found.asking, np.full(len(found.entry), number), found.entry, cluster, found.differing))
     nothing = np.empty((5, 0), dtype=np.int64)

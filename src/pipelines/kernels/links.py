@@ -6,7 +6,7 @@ import numpy as np
 
 from pipelines.kernels.history import Resemblances
 from pipelines.kernels.merges import ID_BYTES
-from pipelines.kernels.postings import Days, Question, look_up, most_differing, post
+from pipelines.kernels.postings import Days, Query, look_up, most_differing, post
 from pipelines.kernels.segments import Signed
 from pipelines.kernels.similarity import Floats, Search, similarities
 from pipelines.kernels.texts import Bytes, Flags, Indices, Texts
@@ -74,10 +74,10 @@ def links_of_copies(record_ids: Bytes, first: Indices) -> Links:
 
 
 def links_in_batch(
-    arrivals: Arrivals, distinct: Indices, signed: Signed, question: Question, search: Search, capped: Flags
+    arrivals: Arrivals, distinct: Indices, signed: Signed, query: Query, search: Search, capped: Flags
 ) -> Links:
     """Link the different texts of a batch that are similar enough."""
-    earlier = replace(question, before=np.arange(len(distinct)))
+    earlier = replace(query, before=np.arange(len(distinct)))
     most = most_differing(search.threshold, signed.positions)
     days = arrivals.days[distinct]
     found = look_up(post(signed.keys), signed.sketches, days, earlier, most, search.max_bucket, capped)

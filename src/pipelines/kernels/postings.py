@@ -45,7 +45,7 @@ class Postings:
 
 
 @dataclass(frozen=True)
-class Question:
+class Query:
     """Texts whose like is looked for.
 
     Attributes:
@@ -108,7 +108,7 @@ def most_differing(threshold: float, positions: int) -> int:
 
 
 def look_up(
-    postings: Postings, sketches: Codes, days: Days, question: Question, most: int, max_bucket: int, capped: Flags
+    postings: Postings, sketches: Codes, days: Days, query: Query, most: int, max_bucket: int, capped: Flags
 ) -> Found:
     """Find the candidates of each asking text, each once; mark in `capped` which did not see all of a giant bucket.
 
@@ -116,14 +116,14 @@ def look_up(
         postings: of the entries.
         sketches: of the entries, array [n, words].
         days: of the entries.
-        question: what is asked.
+        query: what is asked.
         most: positions at which the sketches may differ.
         max_bucket: entries of a bucket that are looked at, the earliest first.
         capped: written to, shape (number of asking texts,).
     """
     asking, entry, apart = find_entries(
         postings.directory, postings.tags, postings.entries, np.uint64(shift(postings.directory.shape[1] - 1)),
-        question.keys.view(np.uint64), sketches, question.sketches, days, question.earliest, question.before,
+        query.keys.view(np.uint64), sketches, query.sketches, days, query.earliest, query.before,
         most, max_bucket, capped,
     )  # fmt: skip
     return Found(asking, entry, apart)

@@ -3,7 +3,8 @@
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-from pipelines.transforms.placeholders import Span, normalise_text
+from pipelines.transforms.normalisation import normalise_text
+from pipelines.transforms.placeholders import Span
 
 JAMO = range(0x1100, 0x1200)
 """Hangul letters: they join across what looks like a boundary between characters."""

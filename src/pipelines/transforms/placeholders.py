@@ -1,4 +1,4 @@
-"""Texts, spans and placeholders in plain Python: what is done with what a detector found.
+"""Spans and placeholders in plain Python: what is done with what a detector found.
 
 A text is redacted until the detector finds nothing more in what is left, so redacting twice changes nothing.
 """
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import repeat
 
 from pipelines.redaction_policy import Operator
+from pipelines.transforms.normalisation import normalise_text
 
 POSTCODE_DIGITS = 3
 INFERRED_ENTITIES = frozenset({"PERSON", "LOCATION", "ORGANIZATION", "NRP", "DATE_TIME"})
@@ -42,53 +43,6 @@ Detect = Callable[[Sequence[str]], list[list[Span] | None]]
 Render = Callable[[str, str], str]
 """Gives what takes the place of a value: type and value in, text out."""
 PSEUDONYM_DIGITS = 8
-
-
-class CodePointRules(dict[int, int | None]):
-    """What `str.translate` does with each code point, worked out when first met."""
-
-    def __missing__(self, code: int) -> int | None:
-        """Keep visible characters; fold white space; drop what is invisible: it hides values from a detector."""
-        category = unicodedata.category(chr(code))
-        if chr(code) in "\r\x85" or category in ("Zl", "Zp"):
-            rule: int | None = ord("\n")
-        elif category == "Zs":
-            rule = ord(" ")
-        else:
-            rule = None if category in ("Cc", "Cf", "Cs") and chr(code) not in "\n\t" else code
-        self[code] = rule
-        return rule
-
-
-CODE_POINT_RULES = CodePointRules()
-
-
-def normalise_text(text: str) -> str:
-    """Give the form that spans count in: NFC, plain spaces and line ends, no control or zero-width characters."""
-    return unicodedata.normalize("NFC", text.replace("\r\n", "\n").translate(CODE_POINT_RULES))
-
-
-class FoldingRules(dict[int, int]):
-    """What `str.translate` does with each code point for the detector's eyes, worked out when first met."""
-
-    def __missing__(self, code: int) -> int:
-        """Show full-width and mathematical letters, foreign digits and typographic marks in their plain form."""
-        char = chr(code)
-        plain = PLAIN_MARKS.get(char) or unicodedata.normalize("NFKC", char)
-        digit = unicodedata.decimal(char, None)
-        if digit is not None:
-            plain = str(digit)
-        self[code] = ord(plain) if len(plain) == 1 else code
-        return self[code]
-
-
-PLAIN_MARKS = {"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\u2010": "-", "\u2011": "-", "\u2212": "-"}
-FOLDING_RULES = FoldingRules()
-
-
-def view(text: str) -> str:
-    """Give a normalised text as a detector reads it: as many code points, so that spans are the same in both."""
-    return text.translate(FOLDING_RULES)
 
 
 def redact_until_clean(

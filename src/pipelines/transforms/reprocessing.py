@@ -7,7 +7,7 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from pipelines.transforms.placeholders import normalise_text
+from pipelines.transforms.normalisation import normalise_text
 from pipelines.vocabulary import Reason
 
 TEXTS = ("subject", "text")

@@ -1,4 +1,4 @@
-"""What all settings share: a mistake is named by its key, a combination by its fingerprint."""
+"""What the settings modules share: how a wrong value is refused, how a combination of values is named."""
 
 import hashlib
 import json
