@@ -92,7 +92,7 @@ def build_memory(examples: npt.ArrayLike, owners: Integers, names: npt.ArrayLike
     np.add.at(centres, groups, rows)
     centres /= np.bincount(groups)[:, None]
     whitening = whiten(rows - centres[groups], len(rows) - labels)
-    middle = rows.mean(axis=0) if len(plain) else np.zeros(rows.shape[1])
+    middle = rows.mean(axis=0)
     seen = Space(whitened(plain, middle, whitening), round_units((centres - middle) @ whitening))
     return Memory(owners, Space(plain, round_units(centres)), seen, middle, whitening)
 

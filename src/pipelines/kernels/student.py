@@ -19,7 +19,7 @@ LEAST_EXAMPLES = 5
 """A label with fewer verified examples is not learnt."""
 LEAST_LABELS = 2
 """With fewer learnt labels there is no student."""
-STRENGTHS = (3.0, 10.0, 30.0, 100.0)
+STRENGTHS = (10.0, 30.0, 100.0, 300.0, 1000.0)
 """Of all examples' losses together, against half the squared weights."""
 FOLDS = 5
 NAME_WEIGHT = 2
