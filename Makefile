@@ -6,12 +6,13 @@ STAMP := $(VENV)/installed.stamp
 LAKEHOUSE := $(BIN)/lakehouse
 TICKETS ?= 2000
 WORKSPACE ?= demo
+DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint format type doctor lock clean
+.PHONY: help setup demo test test-slow bench-labels lint format type doctor lock clean
 
 help:  ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## create .venv, install the locked packages, fetch the jars once
 	@$(LAKEHOUSE) setup
@@ -33,6 +34,9 @@ test: setup lint type  ## lint, types and the whole test suite
 
 test-slow: setup  ## the sweeps that are too long for every run
 	@$(BIN)/python -m pytest -m slow
+
+bench-labels: setup  ## how right the voters are, on public questions in DATA; writes tests/benchmarks/labels.md
+	@$(BIN)/python -m tests.benchmarks.labels $(DATA) --json labels.json --table tests/benchmarks/labels.md
 
 lint: $(STAMP)  ## ruff: style and format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

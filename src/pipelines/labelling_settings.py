@@ -15,11 +15,11 @@ class LabellingSettings:
 
     neighbours: int = 2
     """Nearest verified examples of each label that count in the memory vote, beside the label's centre."""
-    temperature: float = 0.025
-    """Softness of the memory vote over cosine similarities."""
-    unknown_similarity: float = 0.42
-    """Cosine similarity to the nearest example at which a text is as likely unknown as known."""
-    unknown_softness: float = 0.04
+    temperature: float = 0.05
+    """Softness of the memory vote over whitened cosines."""
+    unknown_similarity: float = 0.45
+    """Plain cosine to the nearest label (examples and centre) at which a text is as likely unknown as known."""
+    unknown_softness: float = 0.045
     slm: SlmMode = "auto"
     """auto: where memory is below slm_below_confidence, plus the audit share. all: every text. off: none."""
     slm_from_confidence: float = 0.6

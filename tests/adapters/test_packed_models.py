@@ -12,7 +12,7 @@ from pipelines.adapters.registry import pin_versions
 from pipelines.errors import UnsupportedModelError
 from pipelines.kernels.label_trees import ClosedSet
 from pipelines.kernels.scoring import Prompt, read_prompt, score_texts
-from pipelines.settings import ModelSettings
+from pipelines.labelling_settings import ModelSettings
 from tests.kernels.networks import grown, tiny_gpt2, tiny_gptj, tiny_granite, tiny_llama, tiny_qwen
 from tests.kernels.test_scoring import random_texts, whole_prompts
 

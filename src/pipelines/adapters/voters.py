@@ -13,15 +13,15 @@ import pandas as pd
 from pipelines.adapters.model_files import PinnedModel, PinnedVersions, hash_text
 from pipelines.adapters.models import load_encoder, load_head, load_slm
 from pipelines.intents import Intent, examples_hash, label_set_hash
-from pipelines.kernels.neighbours import Memory, Opinion, build_memory, compare, known_probability, most_similar
+from pipelines.kernels import neighbours
 from pipelines.labelling_settings import LabellingSettings
 from pipelines.vocabulary import UNKNOWN_LABEL, Voter
 
 DECIMALS = 6
-NAMES_ONLY_SHIFT = 0.12
-"""A bare name is that much less similar to a text than an example is (cosine, on 77 and 150 intents)."""
-NAMES_ONLY_SOFTER = 2.0
-"""And tells less: with the temperature of examples, a quarter of the votes at .8 would be wrong instead of a tenth."""
+NAMES_ONLY_SHIFT = 0.07
+"""A bare name is that much less near to a text than examples are (cosine, on 150 intents)."""
+NAMES_ONLY_SOFTER = 1.5
+"""And tells less: with the temperature of examples, the votes on 77 intents would be 14 points surer than right."""
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ class Examples:
     """The verified examples of a task, in words and as vectors; without any, names and descriptions take their part."""
 
     texts: tuple[str, ...]
-    memory: Memory
+    memory: neighbours.Memory
     unknown_similarity: float
     temperature: float
 
@@ -75,8 +75,8 @@ def vote(text: str, task: Task) -> list[Row]:
         # Loaded before the clock starts: it is the first vote's only by chance.
         load_head(task.pinned.slm, task.pinned.prompt, task.tracking_uri)
         started = time.perf_counter()
-        chosen = np.argsort(-opinion.shares, kind="stable")[: task.settings.slm_candidates]
-        near = most_similar(opinion, examples.memory, chosen, task.settings.slm_examples)
+        chosen = neighbours.shortlist(opinion.shares, task.settings.slm_candidates)[0]
+        near = neighbours.most_similar(opinion, 0, chosen, task.settings.slm_examples)
         scored = spared(lambda words: score(words, chosen.tolist(), near.tolist(), examples, task), text, task)
         rows.append(vote_row(Voter.SLM, scored or [], started, task))
     return rows
@@ -105,7 +105,7 @@ def remember(task: Task) -> Examples:
     texts = [text for group in shown for text in group]
     owners = np.repeat(np.arange(len(shown)), [len(group) for group in shown])
     vectors = encoder.encode([*texts, *names])
-    memory = build_memory(vectors[: len(texts)], owners, vectors[len(texts) :])
+    memory = neighbours.build_memory(vectors[: len(texts)], owners, vectors[len(texts) :])
     settings = task.settings
     if any(intent.examples for intent in task.intents):
         return Examples(tuple(texts), memory, settings.unknown_similarity, settings.temperature)
@@ -132,18 +132,19 @@ def wordings(task: Task) -> tuple[str, ...]:
     )
 
 
-def recall(text: str, examples: Examples, task: Task) -> Opinion:
+def recall(text: str, examples: Examples, task: Task) -> neighbours.Opinions:
     """Look a text up among the examples, alone: its vote is the same whatever texts came with it."""
-    vector = load_encoder(task.pinned.encoder, task.tracking_uri).encode([text])[0]
-    return compare(vector, examples.memory, task.settings.neighbours, examples.temperature)
+    vectors = load_encoder(task.pinned.encoder, task.tracking_uri).encode([text])
+    near, shown = task.settings.neighbours, task.settings.slm_examples
+    return neighbours.compare_many(vectors, examples.memory, near, examples.temperature, shown)
 
 
-def distribution(opinion: Opinion, examples: Examples, task: Task) -> Distribution:
+def distribution(opinion: neighbours.Opinions, examples: Examples, task: Task) -> Distribution:
     """The memory's most probable labels, and `unknown` with what is left when the text is near no example."""
-    settings = task.settings
-    known = known_probability(opinion.top_similarity, examples.unknown_similarity, settings.unknown_softness)
-    chosen = np.argsort(-opinion.shares, kind="stable")[: settings.slm_candidates]
-    shares = [(task.intents[label].name, known * float(opinion.shares[label])) for label in chosen]
+    near = float(opinion.familiarity[0])
+    known = neighbours.known_probability(near, examples.unknown_similarity, task.settings.unknown_softness)
+    chosen = neighbours.shortlist(opinion.shares, task.settings.slm_candidates)[0]
+    shares = [(task.intents[label].name, known * float(opinion.shares[0, label])) for label in chosen]
     return by_probability([*shares, (UNKNOWN_LABEL, 1.0 - known)])
 
 
