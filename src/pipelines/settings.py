@@ -200,7 +200,7 @@ class SparkSettings:
     trigger_seconds: int = 5
     """Pause between micro-batches of `run --continuous`."""
     files_per_batch: int = 100
-    """Delta files a silver, labels or gate micro-batch reads at most."""
+    """Files a micro-batch reads at most: dropped ones in bronze, Delta's own from silver on."""
 
 
 @dataclass(frozen=True)
