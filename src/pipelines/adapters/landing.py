@@ -11,10 +11,11 @@ from urllib.parse import unquote
 
 from py4j.java_gateway import JavaObject
 from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from pipelines.adapters.frames import escape_globs
-from pipelines.adapters.storage import hadoop_files, hadoop_path
+from pipelines.adapters.storage import hadoop_files, hadoop_jvm
 from pipelines.adapters.streams import StreamPlan, checkpoint, known_epochs, list_names
 from pipelines.errors import CheckpointMismatchError, StorageError
 from pipelines.transforms.label_rows import relative_path
@@ -40,7 +41,8 @@ def list_landing(spark: SparkSession, landing_uri: str) -> set[str]:
         return set()
     folder = binary_files(spark, [escape_globs(landing_uri)])
     # All names in one text: a call into the JVM for each would take longer than the listing.
-    names = str(spark._jvm.scala.Predef.wrapRefArray(folder._jdf.inputFiles()).mkString("\n")) if spark._jvm else ""
+    in_one_text = hadoop_jvm(spark).org.apache.hadoop.util.StringUtils.join
+    names = str(in_one_text("\n", folder._jdf.inputFiles()))
     return {relative_path(unquote(name), landing_uri) for name in names.split("\n") if name}
 
 
@@ -96,9 +98,9 @@ def missing_files(spark: SparkSession, landing_uri: str, keys: dict[str, str]) -
     Raises:
         StorageError: when the folder is missing, or a file is there and cannot be opened.
     """
-    files, root = hadoop_files(spark, landing_uri)
+    (files, root), path_of = hadoop_files(spark, landing_uri), hadoop_jvm(spark).org.apache.hadoop.fs.Path
     with ThreadPoolExecutor(CALLS_AT_A_TIME) as pool:
-        there = pool.map(lambda uri: can_open(files, hadoop_path(spark, uri), keys[uri]), keys)
+        there = pool.map(lambda uri: can_open(files, path_of(uri), keys[uri]), keys)
         gone = {uri for uri, is_there in zip(keys, there, strict=True) if not is_there}
     if gone and not files.exists(root):
         raise StorageError(
@@ -116,13 +118,12 @@ def can_open(files: JavaObject, path: JavaObject, file_key: str) -> bool:
     """
     try:
         files.open(path).close()
-    except Py4JJavaError as error:
+    except (Py4JJavaError, PySparkException):
         if not files.exists(path):
             return False
-        cause = error.java_exception.getClass().getSimpleName()
         raise StorageError(
-            f"A labelled file cannot be opened ({cause}). Mend its permissions, then run again: nothing is lost. "
-            f"bronze.landed_files tells its name: file_key {file_key}."
+            "A labelled file cannot be opened. Mend its permissions, or its name (no colon: Hadoop opens none); then "
+            f"run again: nothing is lost. bronze.landed_files tells its name: file_key {file_key}."
         ) from None
     return True
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from py4j.java_gateway import JavaObject
+from py4j.java_gateway import JavaObject, JVMView
 from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.sql import SparkSession
 
@@ -185,19 +185,19 @@ class LocalFolder:
 
 def hadoop_files(spark: SparkSession, uri: str) -> tuple[JavaObject, JavaObject]:
     """Give Hadoop's file system for a URI, and Hadoop's path of it."""
-    path = hadoop_path(spark, uri)
+    path = hadoop_jvm(spark).org.apache.hadoop.fs.Path(uri)
     return path.getFileSystem(spark._jsparkSession.sessionState().newHadoopConf()), path
 
 
-def hadoop_path(spark: SparkSession, uri: str) -> JavaObject:
-    """Make Hadoop's path of a URI.
+def hadoop_jvm(spark: SparkSession) -> JVMView:
+    """Give the JVM of a session.
 
     Raises:
-        PipelineError: when the session has no JVM of its own.
+        PipelineError: when it has none of its own.
     """
     if spark._jvm is None:
         raise PipelineError("Streams need a session with a JVM of its own; Spark Connect has none. Run this as a job.")
-    return spark._jvm.org.apache.hadoop.fs.Path(uri)
+    return spark._jvm
 
 
 class HadoopFolder:
