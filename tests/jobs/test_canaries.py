@@ -88,7 +88,7 @@ def test_planted_values_stay_in_bronze(flown: Lake, scratch: Path) -> None:
     assert len(set(TRACES)) == 12 * EACH == 300
     assert found_in(flown.root / "tables" / "bronze" / "tickets") == ALL
     assert found_in(flown.root / "tables" / "bronze" / "label_files") == ALL
-    assert len(found_in(flown.root / "tables" / "bronze" / "landed_files")) == 60, "the files are named by values"
+    assert found_in(flown.root / "tables" / "bronze" / "landed_files") >= set(range(60)), "files are named by values"
     assert list((flown.root / "checkpoints" / "bronze_label_files" / "epoch-1" / "offsets").iterdir())
     assert flown.count().ledger["difference"] == 0
     assert len(flown.rows("silver.tickets", "record_id")) > 300
