@@ -64,7 +64,7 @@ def test_a_files_name_stands_in_bronze_and_nowhere_else(lake: Lake, scratch: Pat
 
 
 def test_each_file_is_read_once_and_no_more_than_asked_for_at_a_time(lake: Lake) -> None:
-    lake.settings = replace(lake.settings, spark=replace(lake.settings.spark, files_per_batch=2))
+    lake.settings = replace(lake.settings, intake=replace(lake.settings.intake, files_per_batch=2))
     first = drop(lake, "a.csv", "b.csv", "c [1].csv", "d.csv", "e.csv")
     lake.run("bronze")
     assert read(lake) == rows_of("a.csv", "b.csv", "c [1].csv", "d.csv", "e.csv")

@@ -65,7 +65,7 @@ def bronze_landed_files(flow: Flow) -> StreamingQuery:
         if there <= known:
             return
         names = frame_names(spark, there - known).transform(landed_files, flow.pseudonym_key, datetime.now(UTC))
-        append_once(names, flow.store, tables.LANDED_FILES, write, flow.settings.spark.files_per_batch)
+        append_once(names, flow.store, tables.LANDED_FILES, write, flow.settings.intake.files_per_batch)
         hit("after_landed_files")
 
     ticks = read_ticks(flow.spark)
