@@ -73,21 +73,21 @@ def read_files(landing_root: str) -> Callable[[Iterable[pd.DataFrame]], Iterator
         files = (
             file for frame in frames for file in zip(frame["path"], frame["content"], frame["micros"], strict=True)
         )
-        for path, content, micros in files:
-            relative, rows = relative_path(str(path), landing_root), rows_of_file(content)
-            while chunk := list(islice(rows, ROWS_PER_FRAME)):
-                yield frame_of(chunk, relative, None if content is None else int(micros))
+        # A frame holds the rows of many files: one for each small file would cost more than reading it.
+        rows = (row for path, content, micros in files for row in file_rows(str(path), content, micros, landing_root))
+        while chunk := list(islice(rows, ROWS_PER_FRAME)):
+            yield pd.DataFrame(chunk, dtype=object).astype({"confidence_score": "float64"})
 
     return read_frames
+
+
+def file_rows(path: str, content: bytes | None, micros: float, landing_root: str) -> Iterator[dict[str, object]]:
+    """Read one file's rows, each with the file's name and, unless it is gone, the time it was modified."""
+    relative, modified = relative_path(path, landing_root), None if content is None else int(micros)
+    return (asdict(row) | {"path": relative, "modified_micros": modified} for row in rows_of_file(content))
 
 
 def rows_of_file(content: bytes | None) -> Iterator[LabelRow]:
     """Read a file's rows; a file that is there no more is one row, number 0, that says so."""
     missing = LabelRow(0, "{}", error_code=Reason.FILE_MISSING)
     return iter([missing]) if content is None else parse_label_file(bytes(content))
-
-
-def frame_of(rows: list[LabelRow], path: str, micros: int | None) -> pd.DataFrame:
-    """Lay rows of one file out as a frame."""
-    frame = pd.DataFrame(list(map(asdict, rows)), dtype=object).astype({"confidence_score": "float64"})
-    return frame.assign(path=path, modified_micros=micros)
