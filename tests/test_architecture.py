@@ -160,6 +160,7 @@ def test_every_table_is_written_by_the_one_job_its_contract_names() -> None:
 
     assert {table.full_name: table.writer for table in TABLES} == {
         "bronze.tickets": "bronze",
+        "bronze.landed_files": "bronze",
         "bronze.label_files": "bronze",
         "silver.tickets": "silver",
         "silver.cluster_merges": "silver",

@@ -71,3 +71,14 @@ KEY_PHRASES = T.ArrayType(
     ),
     containsNull=False,
 )
+PLACED = (
+    *IDENTITY,
+    DECISION_NO,
+    column("source", STRING, "Channel or system the ticket came from"),
+    column("subject", STRING, "Redacted subject"),
+    column("text", STRING, "Redacted text"),
+    column("label", STRING, "Label, or best guess"),
+    column("confidence", DOUBLE, "Probability that the label is right, 0 to 1"),
+    column("cluster_id", STRING, "Near-duplicate cluster"),
+    column("created_at", TIMESTAMP, "When the customer wrote"),
+)

@@ -16,6 +16,7 @@ from pipelines.columns import (
     INTEGER,
     KEY_PHRASES,
     LONG,
+    PLACED,
     SENTENCES,
     SPANS,
     STRING,
@@ -46,12 +47,23 @@ TICKETS_BRONZE = declare(
     column("error_code", STRING, "Reason the message is no ticket; null when it is one"),
 )
 
+LANDED_FILES = declare(
+    "bronze.landed_files",
+    1,
+    ("file_key",),
+    "bronze",
+    "Every labelled file seen under landing/labeled: the only list of their names, each to be read once",
+    column("file_key", STRING, "HMAC-SHA-256 pseudonym of the file's path", nullable=False),
+    column("path", STRING, "Where it lies, relative to the landing folder"),
+    column("found_at", TIMESTAMP, "When it was first seen there"),
+)
+
 LABEL_FILES = declare(
     "bronze.label_files",
     1,
     ("path", "row_number"),
     "bronze",
-    "Every row of every labelled file dropped under landing/labeled",
+    "Every row of every labelled file; a file that is not there any more, or has no rows, is one invalid row",
     column("path", STRING, "File the row came from, relative to the landing folder"),
     column("row_number", LONG, "Row in the file, counted from 1 after the header"),
     column("raw", STRING, "The row as JSON object of its cells by header name"),
@@ -176,17 +188,6 @@ DECISIONS = declare(
     column("decided_at", TIMESTAMP, "When the micro-batch ran"),
 )
 
-PLACED = (
-    *IDENTITY,
-    DECISION_NO,
-    column("source", STRING, "Channel or system the ticket came from"),
-    column("subject", STRING, "Redacted subject"),
-    column("text", STRING, "Redacted text"),
-    column("label", STRING, "Label, or best guess"),
-    column("confidence", DOUBLE, "Probability that the label is right, 0 to 1"),
-    column("cluster_id", STRING, "Near-duplicate cluster"),
-    column("created_at", TIMESTAMP, "When the customer wrote"),
-)
 TRAINING_EXAMPLES = declare(
     "gold.training_examples",
     1,
@@ -232,6 +233,7 @@ REVIEW_QUEUE = declare(
 
 TABLES: tuple[Table, ...] = (
     TICKETS_BRONZE,
+    LANDED_FILES,
     LABEL_FILES,
     TICKETS_SILVER,
     CLUSTER_MERGES,

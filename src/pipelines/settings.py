@@ -66,10 +66,13 @@ class IntakeSettings:
     """Longer texts are quarantined unread: never cut, never passed on unredacted."""
     daily_identical_limit: int = 50
     """Records with the same text kept per UTC day; the rest is counted and points to the first."""
+    files_per_batch: int = 1_000
+    """Dropped files a bronze micro-batch reads at most."""
 
     def __post_init__(self) -> None:
         require(0 < self.max_text_chars <= 1_000_000, "intake.max_text_chars", "must be 1 to 1000000 (spaCy's cap)")
-        require(self.daily_identical_limit > 0, "intake.daily_identical_limit", "must be at least 1")
+        for key in ("daily_identical_limit", "files_per_batch"):
+            require(getattr(self, key) > 0, f"intake.{key}", "must be at least 1")
 
 
 @dataclass(frozen=True)

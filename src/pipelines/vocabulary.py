@@ -15,7 +15,9 @@ class Reason(StrEnum):
     FIELD_INVALID = "field_invalid"
     TEXT_EMPTY = "text_empty"
     # Bronze: the row of a labelled file is no vote.
+    FILE_MISSING = "file_missing"
     COLUMNS_MISSING = "columns_missing"
+    ROWS_MISSING = "rows_missing"
     ROW_MALFORMED = "row_malformed"
     LABEL_EMPTY = "label_empty"
     LABEL_UNKNOWN = "label_unknown"

@@ -30,14 +30,8 @@ CANARIES = make_canaries()
 TRACES = [canary.trace for canary in CANARIES]
 ALL = set(range(len(CANARIES)))
 EXPORTED = (tables.TRAINING_EXAMPLES, tables.QUARANTINE, tables.SHED, tables.LABELS)
-SOURCES = (
-    *("landing", "tables/bronze/tickets/part-", "tables/bronze/label_files/part-"),
-    "checkpoints/bronze_label_files/epoch-1/sources/",
-)
-"""Where planted values belong: what was dropped, bronze's data files, and Spark's list of the files bronze has read.
-
-The list cannot be had without the names; who may not read bronze must not read this folder either (README, limits).
-"""
+SOURCES = ("landing", *(f"tables/bronze/{name}/part-" for name in ("tickets", "landed_files", "label_files")))
+"""Where planted values belong: what was dropped, and bronze's data files."""
 BROKEN = [
     '{{"source": "chat", "created_at": "2026-01-05", "text": "{}',
     '["{}"]',
@@ -94,6 +88,8 @@ def test_planted_values_stay_in_bronze(flown: Lake, scratch: Path) -> None:
     assert len(set(TRACES)) == 12 * EACH == 300
     assert found_in(flown.root / "tables" / "bronze" / "tickets") == ALL
     assert found_in(flown.root / "tables" / "bronze" / "label_files") == ALL
+    assert found_in(flown.root / "tables" / "bronze" / "landed_files") >= set(range(60)), "files are named by values"
+    assert list((flown.root / "checkpoints" / "bronze_label_files" / "epoch-1" / "offsets").iterdir())
     assert flown.count().ledger["difference"] == 0
     assert len(flown.rows("silver.tickets", "record_id")) > 300
     assert len((flown.root / "export" / "clean_training_dataset.jsonl").read_text().splitlines()) > 100

@@ -1,9 +1,6 @@
-import json
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
-import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from pipelines.contracts import ANNOTATIONS, LABEL_FILES, TICKETS_BRONZE
 from pipelines.declaration import Table
@@ -12,7 +9,6 @@ from pipelines.transforms.intake import (
     judge_message,
     key_label_row,
     match_annotations,
-    parse_label_files,
     parse_messages,
     read_label_rows,
     read_tickets,
@@ -25,14 +21,6 @@ KEY = bytes(range(32))
 GOOD = b'{"source":"email","created_at":"2026-01-05T09:30:00+02:00","text":"Where is it?","customer":"a@example.com"}'
 NAMED = b'{"source":"email","created_at":"2026-01-05","text":"Where is it?","ticket_id":"T-1","subject":"Order"}'
 KNOWN = "record_id string, ticket_key string, subject_key string, text_key string, position string"
-
-
-@pytest.fixture(params=["UTC", "America/New_York"])
-def any_zone(spark: SparkSession, request: pytest.FixtureRequest) -> Iterator[SparkSession]:
-    before = spark.conf.get("spark.sql.session.timeZone")
-    spark.conf.set("spark.sql.session.timeZone", request.param)
-    yield spark
-    spark.conf.set("spark.sql.session.timeZone", before)
 
 
 def types_of(table: Table) -> list[str]:
@@ -92,40 +80,6 @@ def test_valid_rows_are_opened_and_the_others_left(any_zone: SparkSession) -> No
     assert anonymous.text_key == named.text_key == key_text(KEY, "Where is it?")
     assert (named.subject_key, named.raw_subject, named.raw_customer) == (None, "Order", "")
     assert anonymous.raw_customer == "a@example.com"
-
-
-def label_files(spark: SparkSession, *files: tuple[str, bytes]) -> DataFrame:
-    schema = "path string, modificationTime timestamp, length long, content binary"
-    return spark.createDataFrame([(path, NOON, len(content), content) for path, content in files], schema)
-
-
-CSV = b"label,text,annotator_id,confidence_score\nrefund,Money back,ann,0.9\nrefund,,ann,0.9\nrefund,Money back,bob,\n"
-JSON_LINES = b'{"text":"Where is it?","annotator_id":"ann","label":"order_status","record_id":"r9"}\n'
-
-
-def test_every_row_of_a_labelled_file_becomes_a_bronze_row(any_zone: SparkSession) -> None:
-    files = label_files(
-        any_zone,
-        ("file:/w/landing/labeled/2026/01/05/b", CSV),
-        ("file:/w/landing/labeled/2026/01/04/a.csv", JSON_LINES),
-        ("file:/w/landing/labeled/odd.csv", b"worker,answer\n1,2\n"),
-    )
-    bronze = files.transform(parse_label_files, NOON, "/w/landing/labeled")
-    assert bronze.columns == LABEL_FILES.payload_names
-    assert [f.dataType.simpleString() for f in bronze.schema] == types_of(LABEL_FILES)
-    rows = bronze.orderBy("path", "row_number").collect()
-    assert [(row.path, row.row_number, row.label, row.confidence_score, row.error_code) for row in rows] == [
-        ("2026/01/04/a.csv", 1, "order_status", None, None),
-        ("2026/01/05/b", 1, "refund", 0.9, None),
-        ("2026/01/05/b", 2, "refund", 0.9, "text_empty"),
-        ("2026/01/05/b", 3, "refund", None, None),
-        ("odd.csv", 0, None, None, "columns_missing"),
-    ]
-    assert rows[0].record_id == "r9"
-    assert {row.file_modified_at.timestamp() for row in rows} == {NOON.timestamp()}
-    assert json.loads(rows[1].raw) == {
-        "label": "refund", "text": "Money back", "annotator_id": "ann", "confidence_score": "0.9",
-    }  # fmt: skip
 
 
 def label_row(path: str, number: int, text: str, label: str, **changes: object) -> dict[str, object]:

@@ -42,6 +42,7 @@ def test_json_lines_are_told_by_their_content() -> None:
     ("content", "row_number", "error"),
     [
         ("", 0, "columns_missing"),
+        (HEADER, 0, "rows_missing"),
         ("task,worker,answer\n1,2,3\n", 0, "columns_missing"),
         ("text,label,label,annotator_id,confidence_score\na,b,c,d,1\n", 0, "columns_missing"),
         (HEADER + "a,b,c\n", 1, "row_malformed"),
@@ -101,6 +102,7 @@ def test_a_missing_confidence_leaves_a_vote() -> None:
         ("file:///data/w/landing/labeled/loose.csv", "file:/data/w/landing/labeled/", "loose.csv"),
         ("s3://bucket/landing/x/a.csv", "s3://bucket/landing", "x/a.csv"),
         ("dbfs:/Volumes/main/landing/2026/01/05/team/a.csv", "", "2026/01/05/team/a.csv"),
+        ("dbfs:/Volumes/main/landing/loose.csv", "/Volumes/main/landing", "loose.csv"),
         ("file:/elsewhere/a b.csv", "/data", "/elsewhere/a b.csv"),
         ("file:/w/2026/01/05/a.csv", "/", "w/2026/01/05/a.csv"),
     ],

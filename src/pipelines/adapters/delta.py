@@ -121,10 +121,13 @@ def count_since(spark: SparkSession, store: TableStore, table: Table, query: str
     return max((int(row["count"]) for row in newest), default=0)
 
 
-def append_once(frame: DataFrame, store: TableStore, table: Table, write: BatchWrite) -> None:
+def append_once(
+    frame: DataFrame, store: TableStore, table: Table, write: BatchWrite, rows_per_file: int | None = None
+) -> None:
     """Append the rows of a micro-batch in one transaction; a repetition of the batch changes nothing.
 
     After `--new-epoch` batch numbers start again, so rows are also compared by key with what stands already.
+    `rows_per_file` bounds the files that are written, and so what a stream reads at a time; None: no bound.
     """
     rows = frame.select(*table.payload_names)
     if write.epoch > 1:
@@ -136,6 +139,7 @@ def append_once(frame: DataFrame, store: TableStore, table: Table, write: BatchW
         .mode("append")
         .option("txnAppId", f"{write.query_epoch}/{table.full_name}")
         .option("txnVersion", write.batch_id)
+        .option("maxRecordsPerFile", rows_per_file or 0)
     )
     if store.catalog:
         writer.saveAsTable(store.name(table))

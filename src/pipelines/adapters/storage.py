@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from py4j.java_gateway import JavaObject
+from py4j.java_gateway import JavaObject, JVMView
 from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.sql import SparkSession
 
-from pipelines.errors import StorageError
+from pipelines.errors import PipelineError, StorageError
 
 CHUNK_BYTES = 1 << 20
 
@@ -183,6 +183,23 @@ class LocalFolder:
         (self.path / name).unlink(missing_ok=True)
 
 
+def hadoop_files(spark: SparkSession, uri: str) -> tuple[JavaObject, JavaObject]:
+    """Give Hadoop's file system for a URI, and Hadoop's path of it."""
+    path = hadoop_jvm(spark).org.apache.hadoop.fs.Path(uri)
+    return path.getFileSystem(spark._jsparkSession.sessionState().newHadoopConf()), path
+
+
+def hadoop_jvm(spark: SparkSession) -> JVMView:
+    """Give the JVM of a session.
+
+    Raises:
+        PipelineError: when it has none of its own.
+    """
+    if spark._jvm is None:
+        raise PipelineError("Streams need a session with a JVM of its own; Spark Connect has none. Run this as a job.")
+    return spark._jvm
+
+
 class HadoopFolder:
     """A folder on an object store or a cluster's file system."""
 
@@ -192,7 +209,7 @@ class HadoopFolder:
             raise StorageError(f"{uri} cannot be reached from a remote session. Name a local folder or a volume.")
         self.jvm = spark._jvm
         try:
-            self.files = self.at("").getFileSystem(spark._jsparkSession.sessionState().newHadoopConf())
+            self.files, _ = hadoop_files(spark, f"{self.uri}/")
         except Py4JJavaError as error:
             cause = error.java_exception.getClass().getSimpleName()
             raise StorageError(f"{uri} cannot be reached ({cause}): has Spark a jar and credentials for it?") from error

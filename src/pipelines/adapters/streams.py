@@ -1,4 +1,4 @@
-"""Streams: reading Kafka, Delta tables and dropped files; starting a query behind the checkpoint guard."""
+"""Streams: reading Kafka, Delta tables and a clock; starting a query behind the checkpoint guard."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,15 +11,9 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from pipelines.adapters.delta import BatchWrite, TableStore, read_table
 from pipelines.adapters.failures import explain_failure
+from pipelines.adapters.storage import hadoop_files
 from pipelines.declaration import Table
-from pipelines.errors import CheckpointMismatchError, PipelineError
-
-BINARY_FILE = "path STRING, modificationTime TIMESTAMP, length BIGINT, content BINARY"
-
-SHORTEST = "4"
-"""What Spark allows as the least length of a plan's field."""
-
-MOST_FILES = str(2**31 - 1)
+from pipelines.errors import CheckpointMismatchError
 
 WriteBatch = Callable[[DataFrame, BatchWrite], None]
 
@@ -40,33 +34,9 @@ def read_kafka(spark: SparkSession, options: dict[str, str]) -> DataFrame:
     return spark.readStream.format("kafka").options(**options).load()
 
 
-def read_dropped_files(spark: SparkSession, landing_uri: str) -> DataFrame:
-    """Stream whole files of a folder tree, whatever their names.
-
-    Files are read as bytes and parsed by us, header names included: Spark's CSV reader swaps the columns of a
-    reordered header silently. `maxFileAge` is lifted, because the default never reads a file that is more than a
-    week older than the newest one, and never says so.
-    """
-    hide_paths(spark, landing_uri)
-    return (
-        spark.readStream.format("binaryFile")
-        .schema(BINARY_FILE)
-        .option("recursiveFileLookup", "true")
-        .option("maxFileAge", "36500d")
-        .load(landing_uri)
-    )
-
-
-def hide_paths(spark: SparkSession, folder_uri: str) -> None:
-    """Keep the names of a folder's files out of plans, and so out of Spark's event log: people name files after people.
-
-    Plans name the files that they read in fields, which are cut at a length, and in descriptions, which are redacted; a
-    job that lists many files names one in its own description, so the driver lists them itself.
-    """
-    folder = folder_uri.partition("://")[2] or folder_uri
-    spark.conf.set("spark.sql.redaction.string.regex", rf"\Q{folder.rstrip('/')}/\E[^\n\]]*")
-    spark.conf.set("spark.sql.maxMetadataStringLength", SHORTEST)
-    spark.conf.set("spark.sql.sources.parallelPartitionDiscovery.threshold", MOST_FILES)
+def read_ticks(spark: SparkSession) -> DataFrame:
+    """Stream the ticking of a clock: a micro-batch at each trigger, one in a drain. What it counts is of no use."""
+    return spark.readStream.format("rate-micro-batch").option("rowsPerBatch", 1).load()
 
 
 def read_appends(spark: SparkSession, store: TableStore, tables: list[Table], files_per_batch: int) -> DataFrame:
@@ -121,9 +91,8 @@ def open_epoch(spark: SparkSession, plan: StreamPlan, store: TableStore, sink: T
 
     Delta ignores a batch number it has seen, so a checkpoint that starts again at 0 would lose rows silently.
     """
-    folders = [name for name in list_names(spark, f"{plan.checkpoints_uri}/{plan.name}") if name.startswith("epoch-")]
     written = written_batches(spark, plan, store, sink)
-    newest = max([1, *written, *(int(name.removeprefix("epoch-")) for name in folders)])
+    newest = max([1, *written, *known_epochs(spark, plan)])
     if plan.new_epoch:
         return newest + 1
     # Spark notes a batch's offsets before it runs: a table can never be ahead of them, not even after a crash.
@@ -138,6 +107,12 @@ def open_epoch(spark: SparkSession, plan: StreamPlan, store: TableStore, sink: T
     return newest
 
 
+def known_epochs(spark: SparkSession, plan: StreamPlan) -> list[int]:
+    """Epochs of a query that have a checkpoint."""
+    names = list_names(spark, f"{plan.checkpoints_uri}/{plan.name}")
+    return [int(name.removeprefix("epoch-")) for name in names if name.startswith("epoch-")]
+
+
 def written_batches(spark: SparkSession, plan: StreamPlan, store: TableStore, sink: Table) -> dict[int, int]:
     """Newest batch number of this query in a table, by epoch."""
     ours = read_table(spark, store, sink).where(F.col("query_epoch").startswith(f"{plan.name}/"))
@@ -147,9 +122,5 @@ def written_batches(spark: SparkSession, plan: StreamPlan, store: TableStore, si
 
 def list_names(spark: SparkSession, uri: str) -> list[str]:
     """Names in a folder on any file system Spark reaches; none when there is no such folder."""
-    jvm = spark._jvm
-    if jvm is None:
-        raise PipelineError("Streams need a session with a JVM of its own; Spark Connect has none. Run this as a job.")
-    path = jvm.org.apache.hadoop.fs.Path(uri)
-    files = path.getFileSystem(spark._jsparkSession.sessionState().newHadoopConf())
+    files, path = hadoop_files(spark, uri)
     return [status.getPath().getName() for status in files.listStatus(path)] if files.exists(path) else []

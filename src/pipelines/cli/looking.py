@@ -87,6 +87,8 @@ def show_ledger(books: Counts) -> None:
     ]
     caption = f"records in two places: {books['in_two_places']}; decided but in no place: {books['unplaced']}"
     show_table("Ledger", ("came in", "went where", "difference"), rows, caption)
+    if books["files_waiting"]:
+        out.print(f"{books['files_waiting']:,} labelled files were seen and not read yet. Type: lakehouse run all")
 
 
 def clusters(

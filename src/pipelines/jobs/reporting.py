@@ -10,6 +10,7 @@ from pipelines.adapters.delta import TableStore, read_place, read_table
 from pipelines.errors import LedgerError
 from pipelines.transforms.cluster_names import name_clusters
 from pipelines.transforms.clusters import current_clusters
+from pipelines.transforms.landing import unread_files
 from pipelines.transforms.quality import (
     cluster_counts,
     ledger,
@@ -24,7 +25,11 @@ Counts = dict[str, int]
 
 @dataclass(frozen=True)
 class Report:
-    """One look at all tables."""
+    """One look at all tables.
+
+    Attributes:
+        ledger: the counts of `quality.ledger`, and files_waiting: dropped files that were seen and not read yet.
+    """
 
     ledger: Counts
     tables: Counts
@@ -47,7 +52,8 @@ class Report:
             name: self.ledger[name] for name in ("difference", "in_two_places", "unplaced") if self.ledger[name]
         }
         if drained:
-            problems |= {name: self.ledger[name] for name in ("waiting", "label_waiting") if self.ledger[name]}
+            waiting = ("waiting", "files_waiting", "label_waiting")
+            problems |= {name: self.ledger[name] for name in waiting if self.ledger[name]}
         if problems:
             found = ", ".join(f"{name}={number}" for name, number in problems.items())
             raise LedgerError(
@@ -74,6 +80,7 @@ def report(spark: SparkSession, store: TableStore) -> Report:
     # Small jobs wait on the driver more than on the cores: asked together they take half the time.
     with ThreadPoolExecutor(max_workers=4) as pool:
         counted = pool.submit(single_row, books)
+        unread = pool.submit(stored[tables.LANDED_FILES].transform(unread_files, stored[tables.LABEL_FILES]).count)
         rows = pool.map(DataFrame.count, stored.values())
         reasons = pool.submit(by_name, quarantine.transform(quarantine_by_reason))
         votes = pool.submit(by_name, stored[tables.LABELS].transform(votes_by_voter))
@@ -81,7 +88,7 @@ def report(spark: SparkSession, store: TableStore) -> Report:
         current = stored[tables.TICKETS_SILVER].transform(current_clusters, stored[tables.CLUSTER_MERGES])
         clusters = pool.submit(single_row, current.transform(cluster_counts))
         return Report(
-            ledger=counted.result(),
+            ledger=counted.result() | {"files_waiting": unread.result()},
             tables=dict(zip((table.full_name for table in stored), rows, strict=True)),
             quarantine=reasons.result(),
             votes=votes.result(),

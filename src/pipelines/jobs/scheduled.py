@@ -17,8 +17,9 @@ from pipelines.jobs.manifests import DATASET, DISAGREEMENTS, MANIFEST, FileFacts
 from pipelines.settings import Settings
 from pipelines.transforms.agreement import current, judge, place_decided, quarantined, training_examples
 from pipelines.transforms.datasets import disagreement_rows, model_rows, training_rows
-from pipelines.transforms.intake import parse_label_files, read_label_rows
+from pipelines.transforms.intake import read_label_rows
 from pipelines.transforms.label_rows import COLUMNS
+from pipelines.transforms.landing import parse_label_files
 from pipelines.transforms.quality import quarantine_by_reason
 from pipelines.transforms.redaction import redact
 from pipelines.transforms.validation import (

@@ -18,8 +18,9 @@ from pipelines.adapters.delta import (
     read_table,
     remove_superseded,
 )
+from pipelines.adapters.landing import frame_names, list_landing, read_landed, read_names, refuse_named_files
 from pipelines.adapters.spark import hold
-from pipelines.adapters.streams import read_dropped_files, read_kafka, rows_of, start
+from pipelines.adapters.streams import read_appends, read_kafka, read_ticks, rows_of, start
 from pipelines.declaration import Table
 from pipelines.faults import hit
 from pipelines.jobs.flow import Flow
@@ -32,11 +33,9 @@ from pipelines.transforms.agreement import (
     shed_pointers,
     training_examples,
 )
-from pipelines.transforms.intake import (
-    parse_label_files,
-    parse_messages,
-)
+from pipelines.transforms.intake import parse_messages
 from pipelines.transforms.labelling import cast_votes
+from pipelines.transforms.landing import landed_files, parse_label_files, unread_files
 from pipelines.transforms.review import review_tasks
 from pipelines.transforms.text_features import text_features
 
@@ -52,16 +51,46 @@ def bronze_tickets(flow: Flow) -> StreamingQuery:
     return start(messages, write_batch, flow.planned("bronze_tickets"), flow.store, tables.TICKETS_BRONZE)
 
 
+def bronze_landed_files(flow: Flow) -> StreamingQuery:
+    """Landing folder -> bronze.landed_files: the name of each dropped file, once, and nowhere else."""
+    known: set[str] = set()
+
+    def write_batch(tick: DataFrame, write: BatchWrite) -> None:
+        spark = tick.sparkSession
+        there = list_landing(spark, flow.landing_uri)
+        if there <= known:
+            return
+        # Known is what the table says, never what was meant to be written: a repeated batch may write nothing.
+        known.update(read_names(read_table(spark, flow.store, tables.LANDED_FILES)))
+        if there <= known:
+            return
+        names = frame_names(spark, there - known).transform(landed_files, flow.pseudonym_key, datetime.now(UTC))
+        append_once(names, flow.store, tables.LANDED_FILES, write, flow.settings.intake.files_per_batch)
+        hit("after_landed_files")
+
+    ticks = read_ticks(flow.spark)
+    return start(ticks, write_batch, flow.planned("bronze_landed_files"), flow.store, tables.LANDED_FILES)
+
+
 def bronze_label_files(flow: Flow) -> StreamingQuery:
-    """Dropped files -> bronze.label_files: every row as it came."""
+    """Landed files -> bronze.label_files: every row as it came."""
+    plan = flow.planned("bronze_label_files")
+    refuse_named_files(flow.spark, plan)
 
     def write_batch(batch: DataFrame, write: BatchWrite) -> None:
-        rows = batch.transform(parse_label_files, datetime.now(UTC), flow.landing_uri)
-        append_once(rows, flow.store, tables.LABEL_FILES, write)
-        hit("after_label_files")
+        landed = rows_of(batch, tables.LANDED_FILES)
+        if write.epoch > 1:
+            # Files that were read in an earlier epoch may be archived by now.
+            landed = landed.transform(unread_files, read_table(batch.sparkSession, flow.store, tables.LABEL_FILES))
+        files = read_landed(landed, flow.landing_uri)
+        if files is not None:
+            rows = files.transform(parse_label_files, datetime.now(UTC), flow.landing_uri)
+            append_once(rows, flow.store, tables.LABEL_FILES, write)
+            hit("after_label_files")
 
-    files = read_dropped_files(flow.spark, flow.landing_uri)
-    return start(files, write_batch, flow.planned("bronze_label_files"), flow.store, tables.LABEL_FILES)
+    # A file of this table holds the names of `files_per_batch` dropped files at most.
+    landed = read_appends(flow.spark, flow.store, [tables.LANDED_FILES], files_per_batch=1)
+    return start(landed, write_batch, plan, flow.store, tables.LABEL_FILES)
 
 
 def features(flow: Flow) -> StreamingQuery:
@@ -137,14 +166,14 @@ def route(placed: DataFrame, flow: Flow, write: BatchWrite) -> None:
 
 
 STREAMS: dict[str, tuple[Callable[[Flow], StreamingQuery], ...]] = {
-    "bronze": (bronze_tickets, bronze_label_files),
+    "bronze": (bronze_tickets, bronze_landed_files, bronze_label_files),
     "silver": (silver,),
     "labels": (labels,),
     "gate": (gate,),
     "features": (features,),
 }
 SINKS: dict[str, tuple[Table, ...]] = {
-    "bronze": (tables.TICKETS_BRONZE, tables.LABEL_FILES),
+    "bronze": (tables.TICKETS_BRONZE, tables.LANDED_FILES, tables.LABEL_FILES),
     "silver": (tables.TICKETS_SILVER,),
     "labels": (tables.LABELS,),
     "gate": (tables.DECISIONS,),

@@ -9,8 +9,8 @@ from datetime import datetime
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from pipelines.columns import ALTERNATIVES, IDENTITY, STRINGS
-from pipelines.contracts import DECISIONS, PLACED, QUARANTINE, SHED, TRAINING_EXAMPLES
+from pipelines.columns import ALTERNATIVES, IDENTITY, PLACED, STRINGS
+from pipelines.contracts import DECISIONS, QUARANTINE, SHED, TRAINING_EXAMPLES
 from pipelines.settings import GateSettings
 from pipelines.transforms.evidence import weigh_votes
 from pipelines.vocabulary import UNKNOWN_LABEL, Place, Reason, Verdict

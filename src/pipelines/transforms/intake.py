@@ -1,21 +1,16 @@
-"""Messages and labelled files into bronze rows; valid bronze rows into tickets and annotations.
+"""Messages into bronze rows; valid bronze rows, those of labelled files too, into tickets and annotations.
 
 What a message is worth is decided once, on its bytes, in plain Python (`payloads`, `label_rows`); Spark carries the
 verdict and never decides again.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 
-import pandas as pd
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from pipelines.contracts import ANNOTATIONS, CONTRACT_VERSION, LABEL_FILES, TICKETS_BRONZE
+from pipelines.contracts import ANNOTATIONS, CONTRACT_VERSION, TICKETS_BRONZE
 from pipelines.transforms import payloads
-from pipelines.transforms.label_rows import LabelRow, parse_label_file, relative_path
 
 LABEL_SOURCE = "label_file"
 """Source of the records that labelled files bring along."""
@@ -25,10 +20,6 @@ OPENED = (
     "raw_customer string, created_micros long"
 )
 LABEL_KEYS = "annotation_id string, text_key string, new_record_id string, annotator_id string, file_key string"
-FILE_ROWS = (
-    "path string, row_number long, raw string, text string, annotator_id string, label string, "
-    "confidence_score double, record_id string, error_code string, modified_micros long"
-)
 RAW_TICKETS = (
     *("record_id", "ticket_key", "subject_key", "text_key", "source"),
     *("raw_subject", "raw_text", "raw_customer", "created_at", "received_day", "position"),
@@ -37,7 +28,6 @@ LABEL_ROWS = (
     *("annotation_id", "given_record_id", "text_key", "new_record_id", "raw_text"),
     *("annotator_id", "label", "confidence", "received_day", "position"),
 )
-ROWS_PER_FRAME = 2_000
 MILLIS_PER_DAY = 86_400_000
 EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
@@ -74,23 +64,6 @@ def read_tickets(bronze: DataFrame, pseudonym_key: bytes) -> DataFrame:
         utc_day("kafka_time").alias("received_day"),
         position("topic", F.col("partition"), F.col("offset")).alias("position"),
     ).select(*RAW_TICKETS)
-
-
-def parse_label_files(files: DataFrame, ingested_at: datetime, landing_root: str = "") -> DataFrame:
-    """Judge the rows of labelled files (`path`, `modificationTime`, `content`): one bronze row each.
-
-    Args:
-        files: whole files, as Spark's binaryFile source gives them.
-        ingested_at: time of the micro-batch, with its time zone.
-        landing_root: what to take off the paths; without it, all before the `YYYY/MM/DD` folders.
-    """
-    rows = files.select("path", "content", F.unix_micros("modificationTime").alias("micros"))
-    return (
-        rows.mapInPandas(read_files(landing_root), FILE_ROWS)
-        .withColumn("file_modified_at", F.timestamp_micros("modified_micros"))
-        .withColumn("ingested_at", moment(ingested_at))
-        .select(*LABEL_FILES.payload_names)
-    )
 
 
 def read_label_rows(rows: DataFrame, pseudonym_key: bytes) -> DataFrame:
@@ -208,27 +181,6 @@ def key_label_row(key: bytes, path: str, row_number: int, text: str, annotator: 
     # Of the text, not of its key: a record has the same name in every workspace.
     record_id = payloads.name_content(LABEL_SOURCE, payloads.normalise_text(text))
     return payloads.name_content(path, int(row_number)), text_key, record_id, person, payloads.key_file(key, path)
-
-
-def read_files(landing_root: str) -> Callable[[Iterable[pd.DataFrame]], Iterator[pd.DataFrame]]:
-    """Make the function that turns frames of whole files into frames of their rows, with the columns of FILE_ROWS."""
-
-    def read_frames(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        files = (
-            file for frame in frames for file in zip(frame["path"], frame["content"], frame["micros"], strict=True)
-        )
-        for path, content, micros in files:
-            relative, rows = relative_path(str(path), landing_root), parse_label_file(bytes(content))
-            while chunk := list(islice(rows, ROWS_PER_FRAME)):
-                yield frame_of(chunk, relative, int(micros))
-
-    return read_frames
-
-
-def frame_of(rows: list[LabelRow], path: str, micros: int) -> pd.DataFrame:
-    """Lay rows of one file out as a frame."""
-    frame = pd.DataFrame(list(map(asdict, rows)), dtype=object).astype({"confidence_score": "float64"})
-    return frame.assign(path=path, modified_micros=micros)
 
 
 def utc_day(column: str) -> Column:

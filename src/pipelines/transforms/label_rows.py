@@ -15,6 +15,7 @@ COLUMNS = ("text", "annotator_id", "label", "confidence_score")
 KEYS = COLUMNS[:3]
 """What a JSON line must have; a line may leave out its confidence, as JSON writers do with nulls."""
 DATED_PATH = re.compile(r"[0-9]{4}/[0-9]{2}/[0-9]{2}/.+$")
+LOCAL = re.compile(r"^(?:(?:file|dbfs):/*|/+)")
 NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
@@ -35,8 +36,8 @@ class LabelRow:
 def parse_label_file(content: bytes) -> Iterator[LabelRow]:
     """Read a labelled file's bytes; nothing throws, every row comes out once.
 
-    Undecodable bytes make their own row `not_utf8`, not the file. A CSV file without the needed columns is one row,
-    number 0, that says so.
+    Undecodable bytes make their own row `not_utf8`, not the file. A CSV file without the needed columns, or without
+    rows, is one row, number 0, that says so: every file leaves a trace.
     """
     text = content.decode("utf-8-sig", "surrogateescape")
     return parse_json_lines(text) if text.lstrip().startswith("{") else parse_csv(text)
@@ -53,6 +54,7 @@ def parse_csv(text: str) -> Iterator[LabelRow]:
     if any(sum(name.strip().lower() == column for name in written) != 1 for column in COLUMNS):
         yield LabelRow(0, write_json({"header": header}), error_code=Reason.COLUMNS_MISSING)
         return
+    number = 0
     for number, row in enumerate(rows, 1):
         if not is_clean(row.raw):
             yield LabelRow(number, write_json({"row": row.raw}), error_code=Reason.NOT_UTF8)
@@ -61,6 +63,8 @@ def parse_csv(text: str) -> Iterator[LabelRow]:
         else:
             raw = write_json(dict(zip(header, row.cells, strict=True)))
             yield judge_row(number, raw, dict(zip(names, row.cells, strict=True)))
+    if not number:
+        yield LabelRow(0, write_json({"header": header}), error_code=Reason.ROWS_MISSING)
 
 
 def parse_json_lines(text: str) -> Iterator[LabelRow]:
@@ -142,5 +146,5 @@ def relative_path(path: str, landing_root: str) -> str:
 
 
 def without_scheme(uri: str) -> str:
-    """Take `file:` and its slashes off: Spark writes file:/path where a person writes /path or file:///path."""
-    return "/" + uri.removeprefix("file:").lstrip("/") if uri.startswith(("file:", "/")) else uri
+    """Take `file:` or `dbfs:` and slashes off: Spark writes file:/path for /path, and dbfs:/Volumes for /Volumes."""
+    return LOCAL.sub("/", uri)
