@@ -247,11 +247,3 @@ class HadoopFolder:
     def remove(self, name: str) -> None:
         """Remove a file if there is one."""
         self.files.delete(self.at(name), False)
-
-
-def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Write a file of this machine aside, read it back, and rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    folder = open_folder(str(path.parent))
-    store(folder, path.name, lines)
-    publish(folder, [path.name])

@@ -1,10 +1,12 @@
 """Files of texts, and of the truth about them, for trying a policy before anything runs."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.adapters.files import TEXT_COLUMNS, cell, choose_column
 from pipelines.adapters.row_files import open_row_file
+from pipelines.adapters.storage import open_folder, publish, store
 from pipelines.errors import InputDataError
 
 
@@ -69,6 +71,14 @@ def read_true_spans(path: Path, ids: list[str]) -> list[list[tuple[int, int, str
             "with --id-column."
         )
     return [truth[name] for name in ids]
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Write a file of this machine aside, read it back, and rename it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = open_folder(str(path.parent))
+    store(folder, path.name, lines)
+    publish(folder, [path.name])
 
 
 def as_list(value: object) -> list[dict[str, str | int]]:

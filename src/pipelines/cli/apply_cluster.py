@@ -9,8 +9,7 @@ import pandas as pd
 import typer
 
 from pipelines.adapters.redactor import build_redactor
-from pipelines.adapters.storage import write_lines
-from pipelines.adapters.text_files import read_named_texts
+from pipelines.adapters.text_files import read_named_texts, write_lines
 from pipelines.cli.opening import settings_or_defaults
 from pipelines.cli.options import FileArgument, IdColumn, JsonOption, OutFile, TextColumn, WorkspaceOption
 from pipelines.cli.screens import out, say, show_json, show_table

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from pipelines.adapters.redactor import build_redactor
-from pipelines.adapters.storage import write_lines
-from pipelines.adapters.text_files import read_named_texts
+from pipelines.adapters.text_files import read_named_texts, write_lines
 from pipelines.cli.opening import labeller_of, labelling_workspace, open_spark, prepare_models, with_slm
 from pipelines.cli.options import FileArgument, IdColumn, JsonOption, OutFile, SlmOption, TextColumn, WorkspaceOption
 from pipelines.cli.screens import counting, out, show_json, show_table

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from pipelines.adapters.redactor import build_redactor
-from pipelines.adapters.storage import write_lines
-from pipelines.adapters.text_files import read_named_texts, read_true_spans
+from pipelines.adapters.text_files import read_named_texts, read_true_spans, write_lines
 from pipelines.cli.opening import open_scratch_spark, settings_or_defaults
 from pipelines.cli.options import FileArgument, IdColumn, JsonOption, OutFile, TextColumn, WorkspaceOption
 from pipelines.cli.redaction_page import render_page
