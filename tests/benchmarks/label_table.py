@@ -6,7 +6,7 @@ from typing import Any
 Figures = Mapping[str, Any]
 
 HEAD = """# How right the voters are
-Made by `make bench-labels`; written by nobody. 10 verified examples an intent, {seeds} seeds: mean (least to greatest).
+Made by `make bench-labels`. 10 verified examples an intent, {seeds} seeds: mean (least to greatest).
 Confidences are as the voters give them, before any calibration."""
 
 

@@ -154,3 +154,13 @@ def test_the_shortlist_holds_the_likeliest_labels_and_its_recall_counts_the_righ
     assert shortlist(shares, 2).tolist() == [[1, 2], [0, 2]]
     assert shortlist_recall(shares, np.array([2, 1]), 2) == 0.5
     assert shortlist_recall(shares, np.array([2, 1]), 3) == 1.0
+
+
+def test_what_all_texts_have_in_common_tells_nothing() -> None:
+    draw = np.random.default_rng(7)
+    names = np.eye(9, 16)
+    names[:, 15] = 3.0
+    owners = np.repeat(np.arange(9), 5)
+    asked, examples = (names[owners] + draw.normal(size=(45, 16)) * 0.1 for _ in range(2))
+    shares = compare_many(asked, build_memory(examples, owners, names), 2, 0.05).shares
+    assert shares[np.arange(45), owners].min() > 0.9

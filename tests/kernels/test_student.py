@@ -86,6 +86,8 @@ def test_the_fit_is_where_the_penalised_loss_is_least() -> None:
 
     weights, biases = fit(rows, OWNERS, LABELS, 10.0)
     least = loss(weights, biases)
+    for factor in (0.98, 1.02):
+        assert loss(weights * factor, biases) > least
     for _ in range(20):
         nudged = weights + DRAW.normal(size=weights.shape) * 0.05, biases + DRAW.normal(size=LABELS) * 0.05
         assert loss(*nudged) > least
