@@ -68,6 +68,8 @@ class EndpointSettings:
     """What OpenAI's clients call base URL: http://HOST:8000/v1 or https://WORKSPACE/serving-endpoints. Empty: off."""
     model: str = ""
     """The name it is served under; on Databricks that of the serving endpoint."""
+    prompt_uri: str = "prompts:/choice-prompt@champion"
+    """The prompt that lists labels under letters: {{labels}} and {{ticket}}."""
     api_key_ref: str = ""
     """Reference to the key, never the key: env:NAME, file:PATH or SCOPE/KEY. Empty: none is sent."""
     mode: Literal["chat", "completions"] = "chat"

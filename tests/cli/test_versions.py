@@ -49,7 +49,7 @@ def test_a_prompt_version_votes_once_it_is_promoted_and_goes_back(
     assert pinned(workspace) == ("1", "2")
     capsys.readouterr()
     assert typed(workspace, "prompt", "list", "--json") == 0
-    listed = json.loads(capsys.readouterr().out)
+    listed = [one for one in json.loads(capsys.readouterr().out) if one["name"] == "intent-prompt"]
     assert [(one["version"], one["aliases"], one["comment"]) for one in listed] == [
         ("2", ["champion"], "shorter"), ("1", [], "conf/prompts/intent.v1.txt"),
     ]  # fmt: skip

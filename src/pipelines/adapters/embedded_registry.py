@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.adapters.embedded_models import Progress, cache_folder, fill_aside, prepare_encoder, prepare_slm
-from pipelines.adapters.registration import champion_of, copy_or_remove, promote, register_model
-from pipelines.adapters.registry import CHAMPION, SQLITE, named_failures, open_client
+from pipelines.adapters.registration import champion_of, copy_or_remove, promote, register_model, register_prompt
+from pipelines.adapters.registry import SQLITE, named_failures, open_client
 from pipelines.configuration import conf_dir
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-SLM, ENCODER, PROMPT = "intent-slm", "ticket-encoder", "intent-prompt"
+SLM, ENCODER = "intent-slm", "ticket-encoder"
+PROMPTS = {"intent-prompt": "intent.v1.txt", "choice-prompt": "choice.v1.txt"}
+"""For the model of the registry, and for a served one."""
 
 
 def prepare_registry(tracking_uri: str, progress: Progress, cache: Path | None = None) -> None:
@@ -44,10 +46,11 @@ def register_missing(client: "MlflowClient", cache: Path, artifacts: Path, progr
         introduce(client, SLM, prepare_slm(cache, progress), artifacts)
     if champion_of(client, "model", ENCODER) is None:
         introduce(client, ENCODER, prepare_encoder(cache), artifacts)
-    if champion_of(client, "prompt", PROMPT) is None:
-        template = (conf_dir() / "prompts" / "intent.v1.txt").read_text(encoding="utf-8")
-        prompt = client.register_prompt(PROMPT, template, commit_message="conf/prompts/intent.v1.txt")
-        client.set_prompt_alias(PROMPT, CHAMPION, prompt.version)
+    for name, file in PROMPTS.items():
+        if champion_of(client, "prompt", name) is None:
+            template = (conf_dir() / "prompts" / file).read_text(encoding="utf-8")
+            version = register_prompt(client, name, template, f"conf/prompts/{file}")
+            promote(client, "prompt", name, version)
 
 
 def introduce(client: "MlflowClient", name: str, folder: Path, artifacts: Path) -> None:

@@ -5,11 +5,11 @@ from itertools import islice, product
 from string import ascii_uppercase
 
 from pipelines.adapters.models import LanguageModel
+from pipelines.adapters.registry import LABELS, TICKET
 from pipelines.errors import SettingsError
 from pipelines.kernels.label_trees import ClosedSet
 from pipelines.kernels.scoring import Prompt
 
-TICKET, LABELS = "{{ticket}}", "{{labels}}"
 SENTINEL = "\ue000ticket\ue000"
 """Stands for the message while the chat template is rendered: private letters that no template holds."""
 Ids = tuple[int, ...]

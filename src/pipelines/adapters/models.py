@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerBase
 
+    from pipelines.adapters.served_model import ServedModel
     from pipelines.kernels.candidates import Head
 
 Vectors = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
@@ -163,13 +164,18 @@ def fetch_files(model: PinnedModel, tracking_uri: str) -> Path:
 
 
 def build_labeller(
-    pinned: PinnedVersions, intents: list[Intent], settings: LabellingSettings, tracking_uri: str
+    pinned: PinnedVersions,
+    intents: list[Intent],
+    settings: LabellingSettings,
+    tracking_uri: str,
+    served: "ServedModel | None" = None,
 ) -> MapBatches:
     """Build what `transforms.labelling.cast_votes` runs on the workers; models are loaded there, once a process.
 
     The function takes frames with `text_hash` and `voter_text` and gives frames with `text_hash` and the columns of
     `transforms.labelling.CAST`: a memory vote for every text, and one of the language model where it is asked.
     """
-    from pipelines.adapters.voters import Task, label_frames
+    from pipelines.adapters.vote_rows import Task
+    from pipelines.adapters.voters import label_frames
 
-    return partial(label_frames, Task(pinned, tuple(intents), settings, tracking_uri))
+    return partial(label_frames, Task(pinned, tuple(intents), settings, tracking_uri, served is not None), served)

@@ -6,7 +6,7 @@ Aliases move, versions do not: a micro-batch resolves `champion` once and works 
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, TypeVar
 from pipelines.adapters.failures import DISK_FULL
 from pipelines.adapters.model_files import PinnedModel, PinnedPrompt, PinnedVersions, hash_text
 from pipelines.errors import ModelNotFoundError, ServiceUnavailableError, StorageError
-from pipelines.labelling_settings import ModelSettings
+from pipelines.labelling_settings import EndpointSettings, ModelSettings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 T = TypeVar("T")
 
+EXAMPLES, LABELS, TICKET = "{{examples}}", "{{labels}}", "{{ticket}}"
+SERVED_VERSION = "served"
 CHAMPION = "champion"
 """The alias of the version that votes."""
 WEIGHTS_TAG, FILES_TAG = "weights_sha256", "files_sha256"
@@ -47,8 +49,16 @@ def quieten_mlflow() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-def pin_versions(tracking_uri: str, settings: ModelSettings, slm_needed: bool) -> PinnedVersions:
+def pin_versions(
+    tracking_uri: str, settings: ModelSettings, slm_needed: bool, endpoint: EndpointSettings | None = None
+) -> PinnedVersions:
     """Resolve every alias to an immutable version; call it once a micro-batch.
+
+    Args:
+        tracking_uri: of the registry.
+        settings: which versions vote.
+        slm_needed: whether a language model votes.
+        endpoint: where it is served; then its name stands for its version.
 
     Raises:
         ModelNotFoundError: when a model, prompt, version or alias is missing, with what to type.
@@ -57,11 +67,18 @@ def pin_versions(tracking_uri: str, settings: ModelSettings, slm_needed: bool) -
     if tracking_uri.startswith(SQLITE) and not Path(tracking_uri.removeprefix(SQLITE)).is_file():
         raise ModelNotFoundError("This workspace has no model registry yet. Type: lakehouse setup")
     client = open_client(tracking_uri)
-    return PinnedVersions(
-        encoder=pin_model(client, settings.encoder_uri),
-        slm=pin_model(client, settings.slm_uri) if slm_needed else None,
-        prompt=pin_prompt(client, settings.prompt_uri),
-    )
+    encoder = pin_model(client, settings.encoder_uri)
+    if endpoint and endpoint.url:
+        prompt = pin_prompt(client, endpoint.prompt_uri, (LABELS, TICKET))
+        return PinnedVersions(encoder, name_served(endpoint) if slm_needed else None, prompt)
+    slm = pin_model(client, settings.slm_uri) if slm_needed else None
+    return PinnedVersions(encoder, slm, pin_prompt(client, settings.prompt_uri, (EXAMPLES, TICKET)))
+
+
+def name_served(endpoint: EndpointSettings) -> PinnedModel:
+    """Name a served model as a version: what stands behind its name is the server's to say."""
+    identity = hash_text(f"{endpoint.url}\n{endpoint.model}")
+    return PinnedModel(endpoint.model, SERVED_VERSION, endpoint.url, endpoint.url, identity, "")
 
 
 def pin_model(client: "MlflowClient", uri: str) -> PinnedModel:
@@ -79,7 +96,7 @@ def pin_model(client: "MlflowClient", uri: str) -> PinnedModel:
     return PinnedModel(name, str(model.version), version_uri, location, tags[WEIGHTS_TAG], tags[FILES_TAG])
 
 
-def pin_prompt(client: "MlflowClient", uri: str) -> PinnedPrompt:
+def pin_prompt(client: "MlflowClient", uri: str, needs: Sequence[str]) -> PinnedPrompt:
     """Resolve a prompt's URI, past MLflow's own cache of aliases, which is up to a minute behind."""
     name, alias, number = read_reference(uri)
     prompt = found(
@@ -89,17 +106,17 @@ def pin_prompt(client: "MlflowClient", uri: str) -> PinnedPrompt:
     if prompt is None or not isinstance(template, str):
         what = "is not in the prompt registry" if prompt is None else "is a chat, expected one text"
         raise ModelNotFoundError(f"Prompt {uri} {what}. Type: lakehouse setup, or set models.prompt_uri to another.")
-    check_template(template, uri)
+    check_template(template, uri, needs)
     return PinnedPrompt(name, str(prompt.version), hash_text(template), template)
 
 
-def check_template(template: str, uri: str) -> None:
+def check_template(template: str, uri: str, needs: Sequence[str] = (TICKET,)) -> None:
     """Refuse a prompt that could not be filled in.
 
     Raises:
         ModelNotFoundError: naming the placeholder.
     """
-    for placeholder in ("{{examples}}", "{{ticket}}"):
+    for placeholder in needs:
         if template.count(placeholder) != 1:
             raise ModelNotFoundError(f"Prompt {uri} must hold {placeholder} once; register a version that does.")
 

@@ -1,85 +1,108 @@
 """The model voters: the memory looks a text up among verified examples, the language model is asked where that pays."""
 
-import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
-from pipelines.adapters.model_files import PinnedModel, PinnedVersions, hash_text
-from pipelines.adapters.models import load_encoder, load_head, load_slm
-from pipelines.intents import Intent, examples_hash, label_set_hash
+from pipelines.adapters.memory_voter import distribution, name_text, recall, remember
+from pipelines.adapters.model_files import hash_text
+from pipelines.adapters.models import load_head
+from pipelines.adapters.served_model import ServedModel
+from pipelines.adapters.slm_voter import score
+from pipelines.adapters.vote_rows import Distribution, Row, Task, needed, since, vote_row
 from pipelines.kernels import neighbours
 from pipelines.labelling_settings import LabellingSettings
 from pipelines.vocabulary import UNKNOWN_LABEL, Voter
 
-DECIMALS = 6
-NAMES_ONLY_SHIFT = 0.07
-"""A bare name is that much less near to a text than examples are (cosine, on 150 intents)."""
-NAMES_ONLY_SOFTER = 1.5
-"""And tells less: with the temperature of examples, the votes on 77 intents would be 14 points surer than right."""
-
 T = TypeVar("T")
 
-Row = dict[str, object]
-Distribution = list[tuple[str, float]]
-
 
 @dataclass(frozen=True)
-class Task:
-    """Everything an answer depends on; equal tasks share what a worker has loaded."""
+class Recalled:
+    """What the memory says of one text; without an opinion it could not read it."""
 
-    pinned: PinnedVersions
-    intents: tuple[Intent, ...]
-    settings: LabellingSettings
-    tracking_uri: str
+    text_hash: str
+    text: str
+    opinion: neighbours.Opinions | None
+    answer: Distribution
+    latency_ms: float
 
+    def shortlist(self, most: int) -> list[int]:
+        """The labels that the language model is shown."""
+        if self.opinion is None:
+            return []
+        labels: list[int] = neighbours.shortlist(self.opinion.shares, most)[0].tolist()
+        return labels
 
-@dataclass(frozen=True)
-class Examples:
-    """The verified examples of a task, in words and as vectors; without any, names and descriptions take their part."""
-
-    texts: tuple[str, ...]
-    memory: neighbours.Memory
-    unknown_similarity: float
-    temperature: float
-
-
-def label_frames(task: Task, frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-    """Vote on each text of each frame: rows with `text_hash` and the columns of a vote."""
-    for frame in frames:
-        rows = [
-            {"text_hash": key, **row}
-            for key, text in zip(frame["text_hash"], frame["voter_text"], strict=True)
-            for row in vote(str(text), task)
-        ]
-        if rows:
-            yield pd.DataFrame(rows)
+    def nearest(self, labels: list[int], most: int) -> list[int]:
+        """The examples of some labels that the text resembles most, nearest first."""
+        if self.opinion is None:
+            return []
+        near: list[int] = neighbours.most_similar(self.opinion, 0, np.array(labels, dtype=np.int64), most).tolist()
+        return near
 
 
-def vote(text: str, task: Task) -> list[Row]:
-    """Cast the votes on one text: the memory's, then the language model's if it is asked.
+def label_frames(task: Task, served: ServedModel | None, frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """Vote on each text of each frame: rows with `text_hash` and the columns of a vote.
 
     A text that a voter cannot read costs only itself: its vote has neither label nor confidence.
+
+    Args:
+        task: versions, intents and settings.
+        served: the language model, where it stands behind an endpoint.
+        frames: rows with `text_hash` and `voter_text`.
     """
+    for frame in frames:
+        recalled = [recall_text(key, str(text), task) for key, text in zip(*columns_of(frame), strict=True)]
+        asked = [one for one in recalled if one.opinion and is_asked(one.text, one.answer, task.settings)]
+        rows = [named(one, vote_row(Voter.MEMORY, one.answer, one.latency_ms, task)) for one in recalled]
+        if rows:
+            yield pd.DataFrame([*rows, *ask_model(asked, task, served)])
+
+
+def columns_of(frame: pd.DataFrame) -> "tuple[pd.Series[str], pd.Series[str]]":
+    """Give a frame's keys and texts."""
+    return frame["text_hash"], frame["voter_text"]
+
+
+def named(one: Recalled, row: Row) -> Row:
+    """Say which text a vote is about."""
+    return {"text_hash": one.text_hash, **row}
+
+
+def recall_text(text_hash: str, text: str, task: Task) -> Recalled:
+    """Let the memory vote on one text."""
     examples = remember(task)
     started = time.perf_counter()
     opinion = spared(lambda words: recall(words, examples, task), text, task)
     answer = distribution(opinion, examples, task) if opinion else []
-    rows = [vote_row(Voter.MEMORY, answer, started, task)]
-    if opinion and task.pinned.slm and is_asked(text, answer, task.settings):
-        # Loaded before the clock starts: it is the first vote's only by chance.
-        load_head(task.pinned.slm, task.pinned.prompt, task.tracking_uri)
-        started = time.perf_counter()
-        chosen = neighbours.shortlist(opinion.shares, task.settings.slm_candidates)[0]
-        near = neighbours.most_similar(opinion, 0, chosen, task.settings.slm_examples)
-        scored = spared(lambda words: score(words, chosen.tolist(), near.tolist(), examples, task), text, task)
-        rows.append(vote_row(Voter.SLM, scored or [], started, task))
-    return rows
+    return Recalled(text_hash, text, opinion, answer, since(started))
+
+
+def ask_model(asked: list[Recalled], task: Task, served: ServedModel | None) -> list[Row]:
+    """Let the language model vote on the texts that it is asked about; none when it is off."""
+    if served and asked:
+        from pipelines.adapters.served_voter import ask_served
+
+        shortlists = [one.shortlist(task.settings.slm_candidates) for one in asked]
+        rows = ask_served(served, [one.text for one in asked], shortlists, task)
+        return [named(one, row) for one, row in zip(asked, rows, strict=True)]
+    return [named(one, ask_own(one, task)) for one in asked] if task.pinned.slm else []
+
+
+def ask_own(one: Recalled, task: Task) -> Row:
+    """Let the language model of the registry vote on one text."""
+    # Loaded before the clock starts: it is the first vote's only by chance.
+    load_head(needed(task.pinned), task.pinned.prompt, task.tracking_uri)
+    started = time.perf_counter()
+    examples, chosen = remember(task), one.shortlist(task.settings.slm_candidates)
+    near = one.nearest(chosen, task.settings.slm_examples)
+    scored = spared(lambda words: score(words, chosen, near, examples, task), one.text, task)
+    return vote_row(Voter.SLM, scored or [], since(started), task)
 
 
 def spared(read: Callable[[str], T], text: str, task: Task) -> T | None:
@@ -95,65 +118,6 @@ def spared(read: Callable[[str], T], text: str, task: Task) -> T | None:
         return None
 
 
-@lru_cache(maxsize=2)
-def remember(task: Task) -> Examples:
-    """Encode the verified examples, once a worker."""
-    encoder = load_encoder(task.pinned.encoder, task.tracking_uri)
-    names = [name_text(intent) for intent in task.intents]
-    # An intent without examples is known by its name and description alone.
-    shown = [intent.examples or (name,) for intent, name in zip(task.intents, names, strict=True)]
-    texts = [text for group in shown for text in group]
-    owners = np.repeat(np.arange(len(shown)), [len(group) for group in shown])
-    vectors = encoder.encode([*texts, *names])
-    memory = neighbours.build_memory(vectors[: len(texts)], owners, vectors[len(texts) :])
-    settings = task.settings
-    if any(intent.examples for intent in task.intents):
-        return Examples(tuple(texts), memory, settings.unknown_similarity, settings.temperature)
-    shifted = settings.unknown_similarity - NAMES_ONLY_SHIFT
-    return Examples(tuple(texts), memory, shifted, settings.temperature * NAMES_ONLY_SOFTER)
-
-
-def name_text(intent: Intent) -> str:
-    """Say an intent in words: `card_arrival` with a description is "card arrival. When will it come?"."""
-    return ". ".join(part for part in (plain(intent.name), intent.description) if part)
-
-
-def plain(name: str) -> str:
-    """Write a label the way people write."""
-    return " ".join(name.replace("_", " ").replace("-", " ").split()) or name
-
-
-@lru_cache(maxsize=2)
-def wordings(task: Task) -> tuple[str, ...]:
-    """What the language model calls each label: in plain words, unless two labels would be called the same."""
-    words = [plain(intent.name) for intent in task.intents]
-    return tuple(
-        word if words.count(word) == 1 else intent.name for word, intent in zip(words, task.intents, strict=True)
-    )
-
-
-def recall(text: str, examples: Examples, task: Task) -> neighbours.Opinions:
-    """Look a text up among the examples, alone: its vote is the same whatever texts came with it."""
-    vectors = load_encoder(task.pinned.encoder, task.tracking_uri).encode([text])
-    near, shown = task.settings.neighbours, task.settings.slm_examples
-    return neighbours.compare_many(vectors, examples.memory, near, examples.temperature, shown)
-
-
-def distribution(opinion: neighbours.Opinions, examples: Examples, task: Task) -> Distribution:
-    """The memory's most probable labels, and `unknown` with what is left when the text is near no example."""
-    near = float(opinion.familiarity[0])
-    known = neighbours.known_probability(near, examples.unknown_similarity, task.settings.unknown_softness)
-    chosen = neighbours.shortlist(opinion.shares, task.settings.slm_candidates)[0]
-    shares = [(task.intents[label].name, known * float(opinion.shares[0, label])) for label in chosen]
-    return by_probability([*shares, (UNKNOWN_LABEL, 1.0 - known)])
-
-
-def by_probability(shares: Distribution) -> Distribution:
-    """Round, then sort: best first, equal ones by name."""
-    rounded = [(label, round(probability, DECIMALS)) for label, probability in shares]
-    return sorted(rounded, key=lambda share: (-share[1], share[0]))
-
-
 def is_asked(text: str, answer: Distribution, settings: LabellingSettings) -> bool:
     """Say whether the language model votes on a text, given the memory's answer.
 
@@ -167,84 +131,3 @@ def is_asked(text: str, answer: Distribution, settings: LabellingSettings) -> bo
     if confidence < settings.slm_below_confidence:
         return label != UNKNOWN_LABEL and confidence >= settings.slm_from_confidence
     return label != UNKNOWN_LABEL and int(hash_text(text)[:8], 16) < settings.slm_audit_share * 2**32
-
-
-def score(text: str, chosen: Sequence[int], near: Sequence[int], examples: Examples, task: Task) -> Distribution:
-    """Let the language model share a text out among a few labels, by the likelihood it gives each label's words.
-
-    Args:
-        text: the redacted text.
-        chosen: places of the labels that may be answered.
-        near: places of the examples to show, nearest first.
-        examples: all verified examples.
-        task: model, prompt and settings.
-    """
-    from pipelines.kernels.candidates import score_candidates, to_probabilities
-
-    pinned, settings, words = task.pinned, task.settings, wordings(task)
-    slm = load_slm(needed(pinned), task.tracking_uri)
-    head = load_head(needed(pinned), pinned.prompt, task.tracking_uri)
-    before, after = pinned.prompt.template.partition("{{examples}}")[2].split("{{ticket}}")
-
-    def asked(ticket: str, most: int) -> tuple[int, ...]:
-        return (*slm.tokens(before), *slm.tokens(ticket.replace('"""', "'''"))[:most], *slm.tokens(after))
-
-    prompt: list[int] = []
-    # The nearest example stands last, next to the text it resembles.
-    for place in reversed(near):
-        most = settings.slm_max_text_tokens // max(len(near), 1)
-        label = words[int(examples.memory.owners[place])]
-        prompt += [*asked(examples.texts[place], most), *slm.tokens(f" {label}\n\n")]
-    prompt += asked(text, settings.slm_max_text_tokens)
-    # All end alike, or "transfer" would be likelier than "transfer fee" for being its beginning.
-    candidates = [slm.tokens(f" {words[label]}\n") for label in chosen]
-    # Per token: summed, a label would be the less likely the longer its name is.
-    scores = score_candidates(slm.network, head, prompt, candidates) / np.array([len(one) for one in candidates])
-    probabilities = to_probabilities(scores, settings.slm_temperature).tolist()
-    return by_probability([(task.intents[label].name, p) for label, p in zip(chosen, probabilities, strict=True)])
-
-
-def needed(pinned: PinnedVersions) -> PinnedModel:
-    """The language model's version; asking for it without one is a mistake of ours.
-
-    Raises:
-        ValueError: when no version was pinned.
-    """
-    if pinned.slm is None:
-        raise ValueError("The language model was asked although no version was pinned.")
-    return pinned.slm
-
-
-def vote_row(voter: Voter, answer: Distribution, started: float, task: Task) -> Row:
-    """Lay out a vote: what was said, by which versions, with which settings."""
-    best, second = ([*answer, (None, None), (None, None)])[:2]
-    by_slm = voter == Voter.SLM
-    model = needed(task.pinned) if by_slm else task.pinned.encoder
-    prompt = task.pinned.prompt if by_slm else None
-    return {
-        "voter": voter.value,
-        "label": best[0],
-        "confidence": best[1],
-        "second_label": second[0],
-        "second_confidence": second[1],
-        "alternatives": [{"label": label, "probability": probability} for label, probability in answer],
-        "latency_ms": (time.perf_counter() - started) * 1000,
-        "model_name": model.name,
-        "model_version": model.version,
-        "model_hash": model.weights_hash,
-        "prompt_name": prompt.name if prompt else None,
-        "prompt_version": prompt.version if prompt else None,
-        "prompt_hash": prompt.hash if prompt else None,
-        "label_set_hash": label_set_hash(list(task.intents)),
-        "examples_hash": examples_hash(list(task.intents)),
-        "decoding": decoding(voter, task.settings),
-    }
-
-
-def decoding(voter: Voter, settings: LabellingSettings) -> str:
-    """The settings that decide a voter's answer, as JSON."""
-    shared = ("neighbours", "temperature", "unknown_similarity", "unknown_softness", "slm_candidates")
-    slm = ("slm_examples", "slm_max_text_tokens", "slm_temperature")
-    # The memory chooses what the language model is shown, so its settings decide that answer too.
-    names = (*shared, *slm) if voter == Voter.SLM else shared
-    return json.dumps({name: getattr(settings, name) for name in names}, sort_keys=True)

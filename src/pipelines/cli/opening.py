@@ -133,10 +133,14 @@ def labeller_of(workspace: Workspace, intents: list[Intent] | None = None) -> Ca
     def pin() -> MapBatches:
         from pipelines.adapters.models import build_labeller
         from pipelines.adapters.registry import pin_versions
+        from pipelines.adapters.served_model import open_model
 
         settings = workspace.settings
-        pinned = pin_versions(workspace.tracking_uri, settings.models, settings.labelling.slm != "off")
-        return build_labeller(pinned, intents or workspace.intents, settings.labelling, workspace.tracking_uri)
+        endpoint, is_on = settings.endpoint, settings.labelling.slm != "off"
+        pinned = pin_versions(workspace.tracking_uri, settings.models, is_on, endpoint)
+        served = open_model(endpoint, workspace.root) if endpoint.url and is_on else None
+        known = intents or workspace.intents
+        return build_labeller(pinned, known, settings.labelling, workspace.tracking_uri, served)
 
     return pin
 

@@ -1,0 +1,54 @@
+"""The language model of the registry: how likely it finds each label of the memory's shortlist, in words."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from pipelines.adapters.memory_voter import Examples, plain
+from pipelines.adapters.models import load_head, load_slm
+from pipelines.adapters.vote_rows import Distribution, Task, by_probability, needed
+
+
+@lru_cache(maxsize=2)
+def wordings(task: Task) -> tuple[str, ...]:
+    """What the language model calls each label: in plain words, unless two labels would be called the same."""
+    words = [plain(intent.name) for intent in task.intents]
+    return tuple(
+        word if words.count(word) == 1 else intent.name for word, intent in zip(words, task.intents, strict=True)
+    )
+
+
+def score(text: str, chosen: Sequence[int], near: Sequence[int], examples: Examples, task: Task) -> Distribution:
+    """Let the language model share a text out among a few labels, by the likelihood it gives each label's words.
+
+    Args:
+        text: the redacted text.
+        chosen: places of the labels that may be answered.
+        near: places of the examples to show, nearest first.
+        examples: all verified examples.
+        task: model, prompt and settings.
+    """
+    from pipelines.kernels.candidates import score_candidates, to_probabilities
+
+    pinned, settings, words = task.pinned, task.settings, wordings(task)
+    slm = load_slm(needed(pinned), task.tracking_uri)
+    head = load_head(needed(pinned), pinned.prompt, task.tracking_uri)
+    before, after = pinned.prompt.template.partition("{{examples}}")[2].split("{{ticket}}")
+
+    def asked(ticket: str, most: int) -> tuple[int, ...]:
+        return (*slm.tokens(before), *slm.tokens(ticket.replace('"""', "'''"))[:most], *slm.tokens(after))
+
+    prompt: list[int] = []
+    # The nearest example stands last, next to the text it resembles.
+    for place in reversed(near):
+        most = settings.slm_max_text_tokens // max(len(near), 1)
+        label = words[int(examples.memory.owners[place])]
+        prompt += [*asked(examples.texts[place], most), *slm.tokens(f" {label}\n\n")]
+    prompt += asked(text, settings.slm_max_text_tokens)
+    # All end alike, or "transfer" would be likelier than "transfer fee" for being its beginning.
+    candidates = [slm.tokens(f" {words[label]}\n") for label in chosen]
+    # Per token: summed, a label would be the less likely the longer its name is.
+    scores = score_candidates(slm.network, head, prompt, candidates) / np.array([len(one) for one in candidates])
+    probabilities = to_probabilities(scores, settings.slm_temperature).tolist()
+    return by_probability([(task.intents[label].name, p) for label, p in zip(chosen, probabilities, strict=True)])

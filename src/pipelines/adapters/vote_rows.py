@@ -1,0 +1,88 @@
+"""Votes as rows: what was said, by which versions, with which settings."""
+
+import json
+import time
+from dataclasses import dataclass
+
+from pipelines.adapters.model_files import PinnedModel, PinnedVersions
+from pipelines.intents import Intent, examples_hash, label_set_hash
+from pipelines.labelling_settings import LabellingSettings
+from pipelines.vocabulary import Voter
+
+DECIMALS = 6
+
+Row = dict[str, object]
+Distribution = list[tuple[str, float]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """Everything an answer depends on; equal tasks share what a worker has loaded.
+
+    Attributes:
+        served: whether the language model stands behind an endpoint.
+    """
+
+    pinned: PinnedVersions
+    intents: tuple[Intent, ...]
+    settings: LabellingSettings
+    tracking_uri: str
+    served: bool = False
+
+
+def by_probability(shares: Distribution) -> Distribution:
+    """Round, then sort: best first, equal ones by name."""
+    rounded = [(label, round(probability, DECIMALS)) for label, probability in shares]
+    return sorted(rounded, key=lambda share: (-share[1], share[0]))
+
+
+def needed(pinned: PinnedVersions) -> PinnedModel:
+    """The language model's version; asking for it without one is a mistake of ours.
+
+    Raises:
+        ValueError: when no version was pinned.
+    """
+    if pinned.slm is None:
+        raise ValueError("The language model was asked although no version was pinned.")
+    return pinned.slm
+
+
+def vote_row(voter: Voter, answer: Distribution, latency_ms: float, task: Task) -> Row:
+    """Lay out a vote: what was said, by which versions, with which settings."""
+    best, second = ([*answer, (None, None), (None, None)])[:2]
+    by_slm = voter == Voter.SLM
+    model = needed(task.pinned) if by_slm else task.pinned.encoder
+    prompt = task.pinned.prompt if by_slm else None
+    return {
+        "voter": voter.value,
+        "label": best[0],
+        "confidence": best[1],
+        "second_label": second[0],
+        "second_confidence": second[1],
+        "alternatives": [{"label": label, "probability": probability} for label, probability in answer],
+        "latency_ms": latency_ms,
+        "model_name": model.name,
+        "model_version": model.version,
+        "model_hash": model.weights_hash,
+        "prompt_name": prompt.name if prompt else None,
+        "prompt_version": prompt.version if prompt else None,
+        "prompt_hash": prompt.hash if prompt else None,
+        "label_set_hash": label_set_hash(list(task.intents)),
+        "examples_hash": examples_hash(list(task.intents)),
+        "decoding": decoding(voter, task),
+    }
+
+
+def since(started: float) -> float:
+    """Give the milliseconds that passed since a reading of `time.perf_counter`."""
+    return (time.perf_counter() - started) * 1000
+
+
+def decoding(voter: Voter, task: Task) -> str:
+    """The settings that decide a voter's answer, as JSON."""
+    shared = ("neighbours", "temperature", "unknown_similarity", "unknown_softness", "slm_candidates")
+    # A served model answers with its own probabilities, and is shown no examples.
+    slm = () if task.served else ("slm_examples", "slm_max_text_tokens", "slm_temperature")
+    # The memory chooses what the language model is shown, so its settings decide that answer too.
+    names = (*shared, *slm) if voter == Voter.SLM else shared
+    return json.dumps({name: getattr(task.settings, name) for name in names}, sort_keys=True)
