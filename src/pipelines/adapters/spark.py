@@ -41,6 +41,8 @@ SMALL_BATCHES = {
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     # The default of 50 doubles the time of each small commit.
     "spark.databricks.delta.snapshotPartitions": "1",
+    # VACUUM lists a table's files in so many tasks: of the default 10,000 it takes minutes for a table of ten files.
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
 }
 """What a local session does without, because its batches are small."""
 
