@@ -21,9 +21,12 @@ HEADER = ["text", "annotator_id", "label", "confidence_score"]
 def redactor(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
     """Stands in for the detector: knows one name, and like the real one folds white space."""
     for batch in batches:
-        yield pd.DataFrame([redact_one(*row) for row in batch.itertuples(index=False)], columns=REDACTED, dtype=object)
+        yield pd.DataFrame(
+            [redact_one(*row) for row in batch[SHOWN].itertuples(index=False)], columns=REDACTED, dtype=object
+        )
 
 
+SHOWN = ["raw_subject", "raw_text", "withheld"]
 REDACTED = ["subject", "text", "spans", "withheld", "redaction_version"]
 
 
