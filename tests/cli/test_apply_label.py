@@ -38,13 +38,16 @@ def test_a_file_is_labelled_as_the_stream_would(
     lines = {line["id"]: line for line in map(json.loads, out.read_text(encoding="utf-8").splitlines())}
     assert list(lines) == list("abcd")
     assert (lines["a"]["label"], lines["b"]["label"], lines["c"]["label"]) == ("card_lost", "refund", None)
-    assert (lines["c"]["withheld"], lines["c"]["votes"]) == ("text_too_long", [])
+    assert (lines["c"]["verdict"], lines["c"]["reason"], lines["c"]["votes"]) == ("too_long", "text_too_long", [])
     assert lines["d"]["label"] == "unknown"
     (vote,) = lines["a"]["votes"]
     assert (vote["voter"], vote["label"], vote["confidence"]) == ("memory", "card_lost", lines["a"]["confidence"])
     assert vote["version"].startswith("memory=ticket-encoder@")
     assert report["by_voter"] == {"memory": 3}
-    assert (report["texts"], report["accepted"], report["withheld"]) == (4, 2, {"text_too_long": 1})
+    verdicts = {name: line["verdict"] for name, line in lines.items()}
+    assert verdicts == {"a": "accepted", "b": "accepted", "c": "too_long", "d": "unknown_intent"}
+    assert (report["texts"], report["accepted"]) == (4, 2)
+    assert report["by_reason"] == {"text_too_long": 1, "intent_unknown": 1}
     assert "mia@" not in out.read_text(encoding="utf-8")
 
 

@@ -104,5 +104,5 @@ def test_what_is_not_there_cannot_be_promoted(
     assert "lakehouse prompt list" in capsys.readouterr().err
     template = tmp_path / "third.txt"
     template.write_text("no place for a text", encoding="utf-8")
-    assert typed(workspace, "prompt", "register", template) == 69
+    assert typed(workspace, "prompt", "register", template) == 65
     assert typed(workspace, "prompt", "register", tmp_path / "none.txt") == 65

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.adapters.embedded_models import Progress, cache_folder, fill_aside, prepare_encoder, prepare_slm
-from pipelines.adapters.registration import champion_of, copy_or_remove, promote, register_model, register_prompt
+from pipelines.adapters.registration import copy_or_remove, register_model, register_prompt
 from pipelines.adapters.registry import SQLITE, named_failures, open_client
+from pipelines.adapters.versions import champion_of, promote
 from pipelines.configuration import conf_dir
 
 if TYPE_CHECKING:

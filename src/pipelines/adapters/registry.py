@@ -106,19 +106,14 @@ def pin_prompt(client: "MlflowClient", uri: str, needs: Sequence[str]) -> Pinned
     if prompt is None or not isinstance(template, str):
         what = "is not in the prompt registry" if prompt is None else "is a chat, expected one text"
         raise ModelNotFoundError(f"Prompt {uri} {what}. Type: lakehouse setup, or set models.prompt_uri to another.")
-    check_template(template, uri, needs)
+    for placeholder in unfilled(template, needs):
+        raise ModelNotFoundError(f"Prompt {uri} must hold {placeholder} once; register a version that does.")
     return PinnedPrompt(name, str(prompt.version), hash_text(template), template)
 
 
-def check_template(template: str, uri: str, needs: Sequence[str] = (TICKET,)) -> None:
-    """Refuse a prompt that could not be filled in.
-
-    Raises:
-        ModelNotFoundError: naming the placeholder.
-    """
-    for placeholder in needs:
-        if template.count(placeholder) != 1:
-            raise ModelNotFoundError(f"Prompt {uri} must hold {placeholder} once; register a version that does.")
+def unfilled(template: str, needs: Sequence[str] = (TICKET,)) -> list[str]:
+    """Say which placeholders a prompt does not hold exactly once."""
+    return [placeholder for placeholder in needs if template.count(placeholder) != 1]
 
 
 def read_reference(uri: str) -> tuple[str, str, str]:

@@ -30,7 +30,7 @@ def label(
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Label a file as the stream would: `id, label, confidence, votes` a line; nothing is stored."""
+    """Label a file as the stream would: `id, label, confidence, votes, verdict, reason` a line; nothing is stored."""
     texts = read_named_texts(file, text_column, id_column)
     with labelling_workspace(workspace, intents) as found:
         chosen = with_slm(found, slm)
@@ -40,12 +40,13 @@ def label(
         with open_spark(chosen) as spark, counting("labelling", len(texts)) as count:
             began = time.monotonic()
             labelled = []
-            for one in label_texts(spark, texts, chosen.settings, redactor, labeller_of(chosen, known)()):
+            names, labeller = [intent.name for intent in known], labeller_of(chosen, known)()
+            for one in label_texts(spark, texts, chosen.settings, names, redactor, labeller):
                 labelled.append(one)
                 count(len(labelled))
             seconds = time.monotonic() - began
     write_lines(out_file, (json.dumps(one.as_dict(), ensure_ascii=False) for one in labelled))
-    report = report_labels(labelled, [intent.name for intent in known], chosen.settings, seconds)
+    report = report_labels(labelled, seconds)
     show_json(report.as_dict()) if as_json else show_labels(report, out_file)
 
 
@@ -53,11 +54,9 @@ def show_labels(report: LabelReport, out_file: Path) -> None:
     """Print the labels, who voted, and what would reach gold."""
     show_table("Labels", ("label", "texts"), report.by_label.most_common(MOST_LABELS))
     show_table("Votes", ("voter", "votes"), report.by_voter.most_common())
-    for reason, count in report.withheld.items():
-        out.print(f"Withheld, shown to nobody: {count:,} ({reason})")
+    show_table("Would not reach gold", ("reason", "texts"), report.by_reason.most_common())
     speed = report.texts / report.seconds if report.seconds else 0.0
     out.print(
-        f"{report.accepted:,} of {report.texts:,} texts would reach gold, {report.disagreeing:,} are disagreements; "
-        f"{speed:,.0f} texts/s, loading included."
+        f"{report.accepted:,} of {report.texts:,} texts would reach gold; {speed:,.0f} texts/s, loading included."
     )
     out.print(f"Written: {out_file}", markup=False)

@@ -7,24 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.adapters.registration import (
-    Version,
-    list_models,
-    list_prompts,
-    promote,
-    register_model,
-    register_prompt,
-    roll_back,
-)
-from pipelines.adapters.registry import SQLITE, found, open_client, read_reference
+from pipelines.adapters.registration import register_model, register_prompt
+from pipelines.adapters.registry import SQLITE, open_client, read_reference
+from pipelines.adapters.versions import Version, list_models, list_prompts, promote, read_template, roll_back
 from pipelines.cli.opening import prepare_models
 from pipelines.cli.options import JsonOption, WorkspaceOption
 from pipelines.cli.screens import out, show_json, show_table
-from pipelines.errors import InputDataError, ModelNotFoundError
+from pipelines.errors import InputDataError
 from pipelines.workspace import Workspace, find_workspace
 
 if TYPE_CHECKING:
-    from pipelines.adapters.registration import Registry
+    from pipelines.adapters.versions import Registry
 
 model = typer.Typer(
     name="model", help="Versions of the models: list, register, promote, roll back.", no_args_is_help=True
@@ -88,17 +81,7 @@ def show_prompt(
 ) -> None:
     """Print the template of a version."""
     opened = find_workspace(workspace)
-    client, named = open_registry(opened), prompt_name(opened, name)
-    shown = found(
-        lambda: (
-            client.get_prompt_version(named, version)
-            if version
-            else client.get_prompt_version_by_alias(named, "champion")
-        )
-    )
-    if shown is None:
-        raise ModelNotFoundError(f"There is no such version of the prompt {named}. Type: lakehouse prompt list")
-    typer.echo(shown.template)
+    typer.echo(read_template(open_registry(opened), prompt_name(opened, name), version))
 
 
 @prompt.command("register")
@@ -110,9 +93,7 @@ def register_prompt_version(
 ) -> None:
     """Register a template as the next version of the prompt. It votes once it is promoted."""
     opened = find_workspace(workspace)
-    version = register_prompt(
-        open_registry(opened), prompt_name(opened, name), read_template(file), comment or file.name
-    )
+    version = register_prompt(open_registry(opened), prompt_name(opened, name), read_text(file), comment or file.name)
     out.print(f"Registered: version {version}. To let it vote: lakehouse prompt promote {version}")
 
 
@@ -143,7 +124,7 @@ def prompt_name(workspace: Workspace, named: str | None) -> str:
     return named or read_reference(workspace.settings.models.prompt_uri)[0]
 
 
-def read_template(file: Path) -> str:
+def read_text(file: Path) -> str:
     """Read a template.
 
     Raises:

@@ -9,14 +9,11 @@ ASPLOS 2024. An answer outside the candidates cannot come out.
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
 
-Tokens = Sequence[int]
-Node = tuple[int, ...]
-Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+from pipelines.kernels.label_trees import Floats, Tokens, Tree, plant_tree
 
 
 @dataclass(frozen=True)
@@ -25,24 +22,6 @@ class Head:
 
     keys_and_values: object
     length: int
-
-
-@dataclass(frozen=True)
-class Tree:
-    """Candidates merged by their beginnings: `nodes[i]` is the beginning that ends in packed token i."""
-
-    nodes: tuple[Node, ...]
-
-    @cached_property
-    def places(self) -> dict[Node, int]:
-        """Where each beginning stands; the empty one (the end of the text) is -1."""
-        return {(): -1, **{node: place for place, node in enumerate(self.nodes)}}
-
-
-def plant_tree(candidates: Sequence[Tokens]) -> Tree:
-    """Merge candidates; a candidate's last token is only predicted, never read, so it is no node."""
-    beginnings = {tuple(tokens[:size]) for tokens in candidates for size in range(1, len(tokens))}
-    return Tree(tuple(sorted(beginnings, key=lambda node: (len(node), node))))
 
 
 @torch.inference_mode()
@@ -103,9 +82,7 @@ def tree_mask(head_length: int, text_length: int, tree: Tree, dtype: torch.dtype
     packed = text_length + len(tree.nodes)
     seen = torch.zeros(packed, packed, dtype=torch.bool)
     seen[:, :text_length] = torch.ones(packed, text_length, dtype=torch.bool).tril()
-    for node in tree.nodes:
-        ancestors = [text_length + tree.places[node[:size]] for size in range(1, len(node) + 1)]
-        seen[ancestors[-1], ancestors] = True
+    seen[text_length:, text_length:] = torch.from_numpy(tree.ancestors)
     seen = torch.cat([torch.ones(packed, head_length, dtype=torch.bool), seen], dim=1)
     return torch.zeros(seen.shape, dtype=dtype).masked_fill(~seen, torch.finfo(dtype).min)[None, None]
 

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from pipelines.columns import ALTERNATIVES, IDENTITY, PLACED, STRINGS
 from pipelines.contracts import DECISIONS, QUARANTINE, SHED, TRAINING_EXAMPLES
 from pipelines.settings import GateSettings
-from pipelines.transforms.evidence import weigh_votes
+from pipelines.transforms.evidence import list_votes, weigh_votes
 from pipelines.vocabulary import UNKNOWN_LABEL, Place, Reason, Verdict
 
 CONFIDENCE_DECIMALS = 6
@@ -71,6 +71,27 @@ def judge(
         "decided_at": F.lit(decided_at).cast("timestamp"),
     }
     return decided.where(news).withColumns(told).select(*DECISIONS.payload_names)
+
+
+def explain(records: DataFrame, decided: DataFrame, votes: DataFrame) -> DataFrame:
+    """Bring each record's verdict and its votes together; one that nobody voted on has neither.
+
+    Args:
+        records: rows with record_id, text_key and position.
+        decided: what `judge` gave.
+        votes: payload of silver.labels.
+
+    Returns:
+        position, verdict, reason, label, confidence, votes; in the order of the positions.
+    """
+    verdicts = decided.select("record_id", "verdict", "reason", "label", "confidence")
+    return (
+        records.select("record_id", "text_key", "position")
+        .join(verdicts, on="record_id", how="left")
+        .join(votes.transform(list_votes), on="text_key", how="left")
+        .select("position", "verdict", "reason", "label", "confidence", "votes")
+        .orderBy("position")
+    )
 
 
 def newest_decisions(decisions: DataFrame) -> DataFrame:

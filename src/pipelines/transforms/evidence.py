@@ -60,29 +60,11 @@ def weigh_votes(votes: DataFrame, settings: GateSettings) -> DataFrame:
     )
 
 
-def tell_labels(records: DataFrame, votes: DataFrame, settings: GateSettings) -> DataFrame:
-    """Say of each record what its votes say together, and list them; a record without votes has no label.
-
-    Args:
-        records: rows with text_key, position and withheld.
-        votes: payload of silver.labels.
-        settings: which votes stand.
-
-    Returns:
-        position, withheld, label, confidence, labels (standing ones) and votes, in the order of the positions.
-    """
+def list_votes(votes: DataFrame) -> DataFrame:
+    """List the votes of each text, in one order: text_key, votes (what each voter said, and by which version)."""
     told = [F.col(name) for name in ("voter", "label", "confidence", "alternatives", "latency_ms")]
-    listed = votes.groupBy("text_key").agg(
-        F.array_sort(F.collect_list(F.struct(*told, _version().alias("version")))).alias("votes")
-    )
-    weighed = weigh_votes(votes, settings).select("text_key", "label", "confidence", "labels")
-    return (
-        records.select("text_key", "position", "withheld")
-        .join(weighed, on="text_key", how="left")
-        .join(listed, on="text_key", how="left")
-        .select("position", "withheld", "label", "confidence", "labels", "votes")
-        .orderBy("position")
-    )
+    one = F.struct(*told, _version().alias("version"))
+    return votes.groupBy("text_key").agg(F.array_sort(F.collect_list(one)).alias("votes"))
 
 
 def _usable(confidence: Column) -> Column:
