@@ -1,12 +1,15 @@
 """Rows with valid defaults: a test names only what it is about."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
+import pandas as pd
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
-from pipelines.declaration import Table
+from pipelines.declaration import MapBatches, Table
+from pipelines.transforms.labelling import ENCODED, Voters
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
@@ -84,6 +87,30 @@ def decision(record_id: str = "r1", **changes: object) -> Values:
         "decided_at": NOON,
         **changes,
     }
+
+
+def no_vectors(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """Stand in for an encoder where nobody looks at the vectors: every text has the same."""
+    for texts in frames:
+        rows = [(key, [1.0, 0.0], 1.0) for key in texts["text_hash"]]
+        yield pd.DataFrame(rows, columns=ENCODED.fieldNames())
+
+
+def voters(recall: MapBatches, ask: MapBatches | None = None, **changes: object) -> Voters:
+    """Voters that stand in for models."""
+    encoder = {"model_name": "stand-in", "model_version": "1", "model_hash": "e" * 64}
+    return replace(Voters(encoder, no_vectors, recall, ask, {"model_version": "1"}), **changes)
+
+
+def cast_on(texts: Sequence[str], voters: Voters) -> pd.DataFrame:
+    """Let voters vote on texts as Spark would run them; the language model on each that has a vector."""
+    shown = pd.DataFrame({"text_hash": [str(place) for place in range(len(texts))], "voter_text": list(texts)})
+    vectors = pd.concat(voters.encode([shown]))
+    seen = shown.merge(vectors[["text_hash", "vector"]], on="text_hash")
+    votes = [*voters.recall([seen])]
+    if voters.ask:
+        votes += voters.ask([seen[seen["vector"].notna()]])
+    return pd.concat([part for part in votes if len(part)], ignore_index=True)
 
 
 def message(value: bytes | None, offset: int = 0, **changes: object) -> Values:

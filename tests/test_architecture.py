@@ -166,6 +166,7 @@ def test_every_table_is_written_by_the_one_job_its_contract_names() -> None:
         "silver.cluster_merges": "silver",
         "silver.annotations": "silver",
         "silver.text_features": "features",
+        "silver.embeddings": "labels",
         "silver.labels": "labels",
         "gold.decisions": "gate",
         "gold.training_examples": "gate",

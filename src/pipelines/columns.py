@@ -7,6 +7,7 @@ from pipelines.declaration import column
 STRING, BINARY, LONG, INTEGER = T.StringType(), T.BinaryType(), T.LongType(), T.IntegerType()
 DOUBLE, TIMESTAMP, DATE = T.DoubleType(), T.TimestampType(), T.DateType()
 STRINGS = T.ArrayType(STRING, containsNull=False)
+VECTOR = T.ArrayType(T.FloatType(), containsNull=False)
 
 
 IDENTITY = (

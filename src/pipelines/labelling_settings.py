@@ -27,6 +27,12 @@ class LabellingSettings:
     slm_below_confidence: float = 0.8
     slm_audit_share: float = 0.02
     """Share of the sure texts, chosen by hash of the text, that the language model votes on as well."""
+    slm_cache: bool = True
+    """Take over the vote of the same versions on the same text instead of asking again."""
+    slm_clusters: bool = True
+    """Ask about one text of a near-duplicate cluster; the others take its vote over."""
+    slm_cluster_audit_share: float = 0.05
+    """Share of these others, chosen by hash of the text, that the language model votes on as well."""
     slm_candidates: int = 6
     """Labels scored per text: the memory's shortlist."""
     slm_examples: int = 2
@@ -41,7 +47,8 @@ class LabellingSettings:
             require(getattr(self, key) >= least, f"labelling.{key}", f"must be at least {least}")
         between = 0 <= self.slm_from_confidence <= self.slm_below_confidence
         require(between, "labelling.slm_from_confidence", "must be between 0 and labelling.slm_below_confidence")
-        require(0 <= self.slm_audit_share <= 1, "labelling.slm_audit_share", "must be between 0 and 1")
+        for key in ("slm_audit_share", "slm_cluster_audit_share"):
+            require(0 <= getattr(self, key) <= 1, f"labelling.{key}", "must be between 0 and 1")
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,17 @@ class Voter(StrEnum):
 
     HUMAN = "human"
     MEMORY = "memory"
+    STUDENT = "student"
     SLM = "slm"
+
+
+class Tier(StrEnum):
+    """Who made a vote: the shortcuts of the cascade, cheapest last."""
+
+    PERSON = "person"
+    MODEL = "model"
+    CLUSTER = "cluster"
+    CACHE = "cache"
 
 
 UNKNOWN_LABEL = "unknown"

@@ -12,7 +12,8 @@ from pyspark.sql import SparkSession
 
 from pipelines.adapters.cluster_cache import MANIFEST, ClusterCache
 from pipelines.adapters.cluster_rows import clustering_frame, read_arrivals
-from pipelines.adapters.delta import BatchWrite, TableStore, append_once, ensure_tables, read_batch, read_table
+from pipelines.adapters.delta import BatchWrite, TableStore, append_once, read_batch, read_table
+from pipelines.adapters.table_creation import ensure_tables
 from pipelines.contracts import CLUSTER_MERGES, TICKETS_SILVER
 from pipelines.kernels.cluster_index import Assignment
 from pipelines.settings import ClusterSettings

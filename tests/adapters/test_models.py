@@ -3,21 +3,23 @@
 import json
 import pickle
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from pipelines.adapters import slm_voter, voters
+from pipelines.adapters import slm_voter
 from pipelines.adapters.model_files import PinnedVersions
-from pipelines.adapters.models import build_labeller, load_encoder, load_slm
+from pipelines.adapters.models import Encoder, build_voters, load_encoder, load_slm
 from pipelines.adapters.registry import pin_versions
 from pipelines.adapters.vote_rows import Task
 from pipelines.errors import ModelNotFoundError
 from pipelines.intents import Intent
 from pipelines.labelling_settings import LabellingSettings, ModelSettings
 from pipelines.transforms.labelling import CAST
+from tests.builders import cast_on
 
 INTENTS = [
     Intent("lost_card", "The card is gone.", ("I lost my card", "my card was stolen", "I cannot find my bank card")),
@@ -35,10 +37,10 @@ def pinned(model_registry: str) -> PinnedVersions:
 def ask(
     pinned: PinnedVersions, uri: str, *texts: str, settings: LabellingSettings = ALL, intents: list[Intent] = INTENTS
 ) -> pd.DataFrame:
-    # Spark sends the function to its workers pickled.
-    labeller = pickle.loads(pickle.dumps(build_labeller(pinned, intents, settings, uri)))
-    shown = pd.DataFrame({"text_hash": [str(place) for place in range(len(texts))], "voter_text": list(texts)})
-    return pd.concat(list(labeller(iter([shown])))).set_index(["text_hash", "voter"])
+    pinned = pinned if settings.slm == "all" else replace(pinned, slm=None)
+    # Spark sends the functions to its workers pickled.
+    voters = pickle.loads(pickle.dumps(build_voters(pinned, intents, settings, uri)))
+    return cast_on(texts, voters).set_index(["text_hash", "voter"])
 
 
 def test_both_voters_answer_and_say_who_they_are(pinned: PinnedVersions, model_registry: str) -> None:
@@ -53,6 +55,9 @@ def test_both_voters_answer_and_say_who_they_are(pinned: PinnedVersions, model_r
     assert pinned.slm is not None
     assert (slm["model_hash"], slm["prompt_hash"]) == (pinned.slm.weights_hash, pinned.prompt.hash)
     assert json.loads(slm["decoding"])["slm_examples"] == 2
+    assert (memory["tier"], memory["tokens_in"], slm["tokens_out"]) == ("model", None, 0)
+    assert slm["tokens_in"] > 20
+    assert {memory["device"], slm["device"]} <= {"cpu", "cuda"}
 
 
 def test_probabilities_add_up_and_the_best_two_are_the_vote(pinned: PinnedVersions, model_registry: str) -> None:
@@ -75,7 +80,7 @@ def test_a_vote_does_not_depend_on_the_texts_beside_it(pinned: PinnedVersions, m
 
 def test_a_text_near_no_example_is_unknown(pinned: PinnedVersions, model_registry: str) -> None:
     votes = ask(
-        pinned, model_registry, "will it rain on the mountains tomorrow?", settings=LabellingSettings(slm="auto")
+        pinned, model_registry, "will it rain on the mountains tomorrow?", settings=LabellingSettings(slm="off")
     )
     assert list(votes["label"]) == ["unknown"]
     assert votes["confidence"].iloc[0] >= 0.8
@@ -85,20 +90,6 @@ def test_without_examples_names_and_descriptions_take_their_part(pinned: PinnedV
     bare = [Intent(intent.name, intent.description) for intent in INTENTS]
     votes = ask(pinned, model_registry, "I lost my card", settings=LabellingSettings(slm="off"), intents=bare)
     assert list(votes["label"]) == ["lost_card"]
-
-
-def test_the_language_model_is_asked_where_it_can_change_the_verdict_and_for_the_audit_share() -> None:
-    auto = LabellingSettings(slm_audit_share=0.0)
-    assert voters.is_asked("text", [("refund", 0.79)], auto)
-    assert not voters.is_asked("text", [("refund", 0.8)], auto)
-    assert voters.is_asked("text", [("refund", 0.6)], auto)
-    assert not voters.is_asked("text", [("refund", 0.59)], auto)
-    assert not voters.is_asked("text", [("unknown", 0.79)], auto)
-    audited = [voters.is_asked(str(n), [("refund", 0.9)], replace(auto, slm_audit_share=0.1)) for n in range(1000)]
-    assert 70 <= sum(audited) <= 130
-    assert not voters.is_asked("text", [("unknown", 0.9)], replace(auto, slm_audit_share=1.0))
-    assert voters.is_asked("text", [("unknown", 0.9)], replace(auto, slm="all"))
-    assert not voters.is_asked("text", [("refund", 0.1)], replace(auto, slm="off"))
 
 
 def test_labels_are_said_in_plain_words_unless_two_would_be_the_same(pinned: PinnedVersions) -> None:
@@ -134,14 +125,14 @@ def test_control_tokens_and_delimiters_in_a_ticket_are_plain_letters(
 def test_a_text_that_cannot_be_read_costs_only_itself(
     pinned: PinnedVersions, model_registry: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = voters.recall
+    real = Encoder.encode
 
-    def stumble(text: str, *rest: object) -> object:
-        if "broken" in text:
+    def stumble(encoder: Encoder, texts: Sequence[str]) -> object:
+        if "broken" in texts[0]:
             raise RuntimeError("This text breaks the encoder.")
-        return real(text, *rest)
+        return real(encoder, texts)
 
-    monkeypatch.setattr(voters, "recall", stumble)
+    monkeypatch.setattr(Encoder, "encode", stumble)
     votes = ask(pinned, model_registry, "a broken text", "I lost my card", settings=LabellingSettings(slm="off"))
     assert list(votes["label"]) == [None, "lost_card"]
     assert votes["confidence"].isna().tolist() == [True, False]
@@ -153,7 +144,7 @@ def test_a_voter_that_reads_nothing_at_all_stops_the_batch(
     def fail(*given: object) -> None:
         raise RuntimeError("Out of memory.")
 
-    monkeypatch.setattr(voters, "recall", fail)
+    monkeypatch.setattr(Encoder, "encode", fail)
     with pytest.raises(RuntimeError, match="Out of memory"):
         ask(pinned, model_registry, "I lost my card", settings=LabellingSettings(slm="off"))
 

@@ -1,17 +1,17 @@
 """The served language model as a voter beside the real memory, against a real server that speaks the protocol."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from pipelines.adapters.models import build_labeller
+from pipelines.adapters.models import build_voters
 from pipelines.adapters.registry import pin_versions
 from pipelines.adapters.served_model import open_model
 from pipelines.errors import ModelNotFoundError, ModelUnavailableError
 from pipelines.intents import Intent
 from pipelines.labelling_settings import EndpointSettings, LabellingSettings, ModelSettings
+from tests.builders import cast_on
 from tests.endpoint import MODEL, Endpoint, Fault, serving
 
 INTENTS = [
@@ -28,9 +28,8 @@ def settings_of(server: Endpoint) -> EndpointSettings:
 
 def label(endpoint: EndpointSettings, registry: str, settings: LabellingSettings) -> pd.DataFrame:
     pinned = pin_versions(registry, ModelSettings(), True, endpoint)
-    labeller = build_labeller(pinned, INTENTS, settings, registry, open_model(endpoint, Path(), seed=1))
-    frame = pd.DataFrame({"text_hash": [str(number) for number in range(len(TEXTS))], "voter_text": TEXTS})
-    return pd.concat(labeller([frame]))
+    voters = build_voters(pinned, INTENTS, settings, registry, open_model(endpoint, Path(), seed=1))
+    return cast_on(TEXTS, voters)
 
 
 def test_every_text_gets_the_memorys_vote_and_the_served_models_among_the_shortlist(model_registry: str) -> None:
@@ -68,11 +67,3 @@ def test_a_prompt_that_lists_no_labels_is_refused(model_registry: str) -> None:
     endpoint = EndpointSettings(url="http://127.0.0.1:9/v1", model=MODEL, prompt_uri="prompts:/intent-prompt@champion")
     with pytest.raises(ModelNotFoundError, match="labels"):
         pin_versions(model_registry, ModelSettings(), True, endpoint)
-
-
-def test_memory_alone_votes_where_the_model_is_not_asked(model_registry: str) -> None:
-    with serving() as server:
-        settings = replace(LabellingSettings(slm="auto"), slm_from_confidence=0.8, slm_audit_share=0.0)
-        votes = label(settings_of(server), model_registry, settings)
-        assert server.received == []
-    assert set(votes["voter"]) == {"memory"}

@@ -8,12 +8,14 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from pipelines import contracts as tables
-from pipelines.adapters.delta import TableStore, ensure_tables
+from pipelines.adapters.delta import TableStore
 from pipelines.adapters.spark import session
 from pipelines.adapters.streams import StreamPlan
+from pipelines.adapters.table_creation import ensure_tables
 from pipelines.declaration import MapBatches
 from pipelines.jobs.flow import Flow
 from pipelines.settings import Settings, SparkSettings
+from pipelines.transforms.labelling import Voters
 from pipelines.transforms.text_features import TextAnnotator
 from tests.benchmarks.report import say
 
@@ -46,6 +48,9 @@ def make_flow(
             raise RuntimeError("No text features were asked for.")
         return annotator
 
+    def nobody() -> Voters:
+        raise RuntimeError("Nobody votes here.")
+
     return Flow(
         spark=spark,
         store=store,
@@ -57,6 +62,6 @@ def make_flow(
         pseudonym_key=key,
         labels=[],
         redactor=redactor,
-        pin_labeller=lambda: lambda frames: frames,
+        pin_voters=nobody,
         load_annotator=load_annotator,
     )

@@ -12,9 +12,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from pipelines.adapters.broker import running_broker
-from pipelines.adapters.delta import TableStore, ensure_tables
+from pipelines.adapters.delta import TableStore
 from pipelines.adapters.kafka import OutgoingMessage, ensure_topic, produce, spark_options
 from pipelines.adapters.streams import StreamPlan
+from pipelines.adapters.table_creation import ensure_tables
 from pipelines.adapters.text_annotator import build_annotator
 from pipelines.declaration import MapBatches
 from pipelines.jobs.flow import Flow
@@ -23,6 +24,7 @@ from pipelines.jobs.runner import drain
 from pipelines.settings import ClusterSettings, IntakeSettings, KafkaSettings, Settings, SparkSettings
 from pipelines.transforms.labelling import CAST
 from pipelines.transforms.redaction import leave_texts
+from tests.builders import voters
 
 STAGES = ("bronze", "silver", "labels", "gate")
 KEY = bytes(range(32))
@@ -79,7 +81,7 @@ def votes_of(frame: pd.DataFrame, labels: list[str | None], confidences: list[fl
         [] if label is None else [{"label": label, "probability": confidence}]
         for label, confidence in zip(labels, confidences, strict=True)
     ]
-    votes["latency_ms"] = 1.0
+    votes["tier"], votes["latency_ms"] = "model", 1.0
     return votes.astype({"confidence": "float64", "second_confidence": "float64", "latency_ms": "float64"})
 
 
@@ -109,6 +111,7 @@ class Lake:
     root: Path
     settings: Settings
     labeller: MapBatches = by_first_word
+    model: MapBatches | None = None
     redactor: MapBatches = leave_texts
     new_epoch: bool = False
 
@@ -129,7 +132,7 @@ class Lake:
             pseudonym_key=KEY,
             labels=LABELS,
             redactor=self.redactor,
-            pin_labeller=lambda: self.labeller,
+            pin_voters=lambda: voters(self.labeller, self.model),
             load_annotator=lambda: build_annotator(self.spark, self.settings.features),
         )
 

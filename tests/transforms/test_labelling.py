@@ -5,7 +5,7 @@ import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from pipelines.contracts import ANNOTATIONS, LABELS, TICKETS_SILVER
-from pipelines.transforms.labelling import CAST, cast_votes
+from pipelines.transforms.labelling import CAST, cast_votes, distinct_texts, voter_texts
 from tests.builders import NOON, Values, frame, record
 
 ANNOTATION: Values = {
@@ -30,7 +30,9 @@ def echo(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
 
 
 def cast(spark: SparkSession, records: list[Values], annotations: Sequence[Values] = ()) -> DataFrame:
-    return cast_votes(frame(spark, TICKETS_SILVER, *records), frame(spark, ANNOTATIONS, *annotations), echo, NOON)
+    texts = frame(spark, TICKETS_SILVER, *records).transform(voter_texts)
+    votes = texts.transform(distinct_texts).mapInPandas(echo, CAST)
+    return votes.transform(cast_votes, texts, frame(spark, ANNOTATIONS, *annotations), NOON)
 
 
 def votes(frame: DataFrame) -> list[Row]:
@@ -81,3 +83,4 @@ def test_an_annotation_is_a_vote_of_a_person_with_the_confidence_of_the_file(spa
     assert (row.record_id, row.voter, row.annotator_id) == ("r1", "human", "p1")
     assert (row.label, row.confidence, row.model_name) == ("card_arrival", pytest.approx(0.7000001, abs=0), "file")
     assert (row.model_version, row.alternatives, row.decoding) == (None, None, None)
+    assert (row.tier, row.text_hash, row.cluster_id) == ("person", None, None)

@@ -1,25 +1,27 @@
-"""Delta tables: where they stand, how they are made, and the three ways they are written.
+"""Delta tables: where they stand, and the three ways they are written.
 
 Appends carry a transaction id (`txnAppId`, `txnVersion`), so that a repeated micro-batch writes nothing twice; moves
 are a MERGE that only deletes. No commit mixes inserts and deletes.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 from delta.tables import DeltaTable
-from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pipelines.contracts import CLUSTER_MERGES, PLACES, TABLES, TICKETS_SILVER
 from pipelines.declaration import Table
-from pipelines.errors import WorkspaceError
 from pipelines.transforms.agreement import current
 from pipelines.transforms.clusters import current_clusters
 from pipelines.transforms.duplicates import weigh
 from pipelines.vocabulary import Place
+
+MOST_BATCHES = 100
+"""With more of them, asking each file whether it holds one costs more than opening it."""
 
 
 @dataclass(frozen=True)
@@ -54,50 +56,6 @@ class BatchWrite:
         return f"{self.query}/{self.epoch}"
 
 
-def ensure_tables(spark: SparkSession, store: TableStore, tables: tuple[Table, ...] = TABLES) -> None:
-    """Create what is missing; a commit costs most of a second, so several are made at a time."""
-    if store.catalog:
-        for schema in sorted({f"{store.catalog}.{store.schema_prefix}{table.schema}" for table in tables}):
-            spark.sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-    missing = [table for table in tables if not table_exists(spark, store, table)]
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        list(pool.map(lambda table: create_table(spark, store, table), missing))
-
-
-def table_exists(spark: SparkSession, store: TableStore, table: Table) -> bool:
-    """Tell whether a table stands, and refuse one whose columns are not the declared ones.
-
-    Raises:
-        WorkspaceError: when the stored table was made by another version of the contract.
-    """
-    try:
-        stored = spark.read.table(store.name(table)).columns
-    except AnalysisException:
-        return False
-    if stored != table.column_names:
-        raise WorkspaceError(
-            f"Table {table.full_name} has not the columns of contract version {table.version}: it was made by another "
-            "version of the product. Install that version, or start a new workspace and ingest again."
-        )
-    return True
-
-
-def create_table(spark: SparkSession, store: TableStore, table: Table) -> None:
-    """Create one table with its comments, and with statistics on key columns only: min and max of a text are text."""
-    builder = DeltaTable.createIfNotExists(spark).addColumns(table.columns).comment(table.comment)
-    located = builder.tableName(store.name(table)) if store.catalog else builder.location(store.path(table))
-    located.property("delta.dataSkippingStatsColumns", ",".join(statistics_columns(table))).property(
-        "lakehouse.contractVersion", str(table.version)
-    ).execute()
-
-
-def statistics_columns(table: Table) -> list[str]:
-    """Columns whose minimum and maximum may stand in `_delta_log`: keys (hashes and numbers) and the write trace."""
-    personal = {"path"}
-    names = [*table.key, "query_epoch", "batch_id"]
-    return [name for name in names if name not in personal]
-
-
 def read_table(spark: SparkSession, store: TableStore, table: Table, version: int | None = None) -> DataFrame:
     """Read a table's declared columns, as they are now or as they were at a version."""
     reader = spark.read if version is None else spark.read.option("versionAsOf", version)
@@ -107,6 +65,22 @@ def read_table(spark: SparkSession, store: TableStore, table: Table, version: in
 def read_batch(spark: SparkSession, store: TableStore, table: Table, write: BatchWrite) -> DataFrame:
     """Read back what one micro-batch has committed: the only thing later writes may depend on."""
     return read_table(spark, store, table).where(written_by(write))
+
+
+def read_batches(stored: DataFrame, batches: DataFrame) -> DataFrame:
+    """Read only what some micro-batches wrote, where they are few: their numbers tell which files need be opened.
+
+    Args:
+        stored: a table.
+        batches: query_epoch, batch_id.
+    """
+    named = batches.limit(MOST_BATCHES + 1).collect()
+    if len(named) > MOST_BATCHES:
+        return stored
+    conditions = [
+        (F.col("query_epoch") == row["query_epoch"]) & (F.col("batch_id") == row["batch_id"]) for row in named
+    ]
+    return stored.where(reduce(or_, conditions, F.lit(False)))
 
 
 def written_by(write: BatchWrite) -> Column:

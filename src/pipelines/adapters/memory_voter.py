@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from pipelines.adapters.models import load_encoder
 from pipelines.adapters.vote_rows import Distribution, Task, by_probability
 from pipelines.intents import Intent
 from pipelines.kernels import neighbours
+from pipelines.kernels.exact import Floats
 from pipelines.vocabulary import UNKNOWN_LABEL
 
 NAMES_ONLY_SHIFT = 0.07
@@ -55,17 +57,25 @@ def plain(name: str) -> str:
     return " ".join(name.replace("_", " ").replace("-", " ").split()) or name
 
 
-def recall(text: str, examples: Examples, task: Task) -> neighbours.Opinions:
-    """Look a text up among the examples, alone: its vote is the same whatever texts came with it."""
-    vectors = load_encoder(task.pinned.encoder, task.tracking_uri).encode([text])
+def recall(vectors: npt.ArrayLike, examples: Examples, task: Task) -> neighbours.Opinions:
+    """Look texts up among the examples, by their vectors; what comes of one does not depend on the others."""
     near, shown = task.settings.neighbours, task.settings.slm_examples
     return neighbours.compare_many(vectors, examples.memory, near, examples.temperature, shown)
 
 
-def distribution(opinion: neighbours.Opinions, examples: Examples, task: Task) -> Distribution:
-    """The memory's most probable labels, and `unknown` with what is left when the text is near no example."""
-    near = float(opinion.familiarity[0])
-    known = neighbours.known_probability(near, examples.unknown_similarity, task.settings.unknown_softness)
-    chosen = neighbours.shortlist(opinion.shares, task.settings.slm_candidates)[0]
-    shares = [(task.intents[label].name, known * float(opinion.shares[0, label])) for label in chosen]
-    return by_probability([*shares, (UNKNOWN_LABEL, 1.0 - known)])
+def distributions(opinions: neighbours.Opinions, examples: Examples, task: Task) -> list[Distribution]:
+    """Each text's most probable labels, and `unknown` with what is left when it is near no example."""
+    known = [
+        neighbours.known_probability(float(near), examples.unknown_similarity, task.settings.unknown_softness)
+        for near in opinions.familiarity
+    ]
+    return [
+        tell(task, opinions.shares[place], chosen, known[place])
+        for place, chosen in enumerate(neighbours.shortlist(opinions.shares, task.settings.slm_candidates))
+    ]
+
+
+def tell(task: Task, shares: Floats, chosen: neighbours.Integers, known: float) -> Distribution:
+    """Name some labels with their shares of what is known, and `unknown` with the rest."""
+    named = [(task.intents[label].name, known * float(shares[label])) for label in chosen]
+    return by_probability([*named, (UNKNOWN_LABEL, 1.0 - known)])

@@ -14,10 +14,11 @@ import numpy as np
 
 from pipelines.adapters.embedded_models import torch_and_transformers
 from pipelines.adapters.model_files import PinnedModel, PinnedPrompt, PinnedVersions, check_files
-from pipelines.declaration import MapBatches
 from pipelines.errors import ModelNotFoundError
 from pipelines.intents import Intent
 from pipelines.labelling_settings import LabellingSettings
+from pipelines.transforms.labelling import Voters
+from pipelines.vocabulary import Voter
 
 if TYPE_CHECKING:
     import torch
@@ -163,19 +164,23 @@ def fetch_files(model: PinnedModel, tracking_uri: str) -> Path:
         ) from error
 
 
-def build_labeller(
+def build_voters(
     pinned: PinnedVersions,
     intents: list[Intent],
     settings: LabellingSettings,
     tracking_uri: str,
     served: "ServedModel | None" = None,
-) -> MapBatches:
-    """Build what `transforms.labelling.cast_votes` runs on the workers; models are loaded there, once a process.
+) -> Voters:
+    """Pin who votes in one micro-batch; models are loaded on the workers, once a process."""
+    from pipelines.adapters.vote_rows import Task, versions
+    from pipelines.adapters.voters import ask_frames, encode_frames, recall_frames
 
-    The function takes frames with `text_hash` and `voter_text` and gives frames with `text_hash` and the columns of
-    `transforms.labelling.CAST`: a memory vote for every text, and one of the language model where it is asked.
-    """
-    from pipelines.adapters.vote_rows import Task
-    from pipelines.adapters.voters import label_frames
-
-    return partial(label_frames, Task(pinned, tuple(intents), settings, tracking_uri, served is not None), served)
+    task = Task(pinned, tuple(intents), settings, tracking_uri, served is not None)
+    encoder, asked_by = pinned.encoder, versions(Voter.SLM, task) if pinned.slm else {}
+    return Voters(
+        encoder={"model_name": encoder.name, "model_version": encoder.version, "model_hash": encoder.weights_hash},
+        encode=partial(encode_frames, task),
+        recall=partial(recall_frames, task),
+        ask=partial(ask_frames, task, served) if pinned.slm else None,
+        asked_by={name: value for name, value in asked_by.items() if value is not None},
+    )

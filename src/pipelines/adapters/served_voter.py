@@ -7,7 +7,7 @@ from pipelines.adapters.memory_voter import name_text
 from pipelines.adapters.registry import LABELS, TICKET
 from pipelines.adapters.served_model import ServedModel
 from pipelines.adapters.served_protocol import Answer, Question
-from pipelines.adapters.vote_rows import Distribution, Row, Task, by_probability, vote_row
+from pipelines.adapters.vote_rows import Cost, Distribution, Row, Task, by_probability, vote_row
 from pipelines.vocabulary import Voter
 
 TOKEN_CHARS = 4
@@ -22,9 +22,7 @@ def ask_served(model: ServedModel, texts: Sequence[str], shortlists: Sequence[Se
     """
     questions = [write_question(text, chosen, task) for text, chosen in zip(texts, shortlists, strict=True)]
     answers = zip(shortlists, model.ask(questions), strict=True)
-    return [
-        vote_row(Voter.SLM, read_shares(chosen, answer, task), answer.latency_ms, task) for chosen, answer in answers
-    ]
+    return [vote_row(Voter.SLM, read_shares(chosen, answer, task), cost_of(answer), task) for chosen, answer in answers]
 
 
 def write_question(text: str, chosen: Sequence[int], task: Task) -> Question:
@@ -35,6 +33,11 @@ def write_question(text: str, chosen: Sequence[int], task: Task) -> Question:
     head, tail = (part.replace(LABELS, listed) for part in task.pinned.prompt.template.split(TICKET))
     cut = text[: task.settings.slm_max_text_tokens * TOKEN_CHARS]
     return Question(head, cut.replace('"""', "'''"), tail, codes)
+
+
+def cost_of(answer: Answer) -> Cost:
+    """What an answer took, over all tries."""
+    return Cost(answer.latency_ms, answer.tokens_in, answer.tokens_out)
 
 
 def read_shares(chosen: Sequence[int], answer: Answer, task: Task) -> Distribution:

@@ -1,6 +1,7 @@
 """The language model of the registry: how likely it finds each label of the memory's shortlist, in words."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -19,7 +20,15 @@ def wordings(task: Task) -> tuple[str, ...]:
     )
 
 
-def score(text: str, chosen: Sequence[int], near: Sequence[int], examples: Examples, task: Task) -> Distribution:
+@dataclass(frozen=True)
+class Scored:
+    """What the language model said of a text, and how many tokens it read for that (the constant head counts)."""
+
+    shares: Distribution
+    tokens: int
+
+
+def score(text: str, chosen: Sequence[int], near: Sequence[int], examples: Examples, task: Task) -> Scored:
     """Let the language model share a text out among a few labels, by the likelihood it gives each label's words.
 
     Args:
@@ -51,4 +60,5 @@ def score(text: str, chosen: Sequence[int], near: Sequence[int], examples: Examp
     # Per token: summed, a label would be the less likely the longer its name is.
     scores = score_candidates(slm.network, head, prompt, candidates) / np.array([len(one) for one in candidates])
     probabilities = to_probabilities(scores, settings.slm_temperature).tolist()
-    return by_probability([(task.intents[label].name, p) for label, p in zip(chosen, probabilities, strict=True)])
+    shares = by_probability([(task.intents[label].name, p) for label, p in zip(chosen, probabilities, strict=True)])
+    return Scored(shares, head.length + len(prompt) + sum(len(one) - 1 for one in candidates))

@@ -43,6 +43,13 @@ SMALL_BATCHES = {
     "spark.databricks.delta.snapshotPartitions": "1",
     # VACUUM lists a table's files in so many tasks: of the default 10,000 it takes minutes for a table of ten files.
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
+    # Delta keeps the state of up to 10,000 tables for an hour, about a megabyte each: a long session is out of memory.
+    "spark.databricks.delta.delta.log.cacheSize": "50",
+    # What Spark keeps of the past for pages that are off.
+    "spark.ui.retainedJobs": "20",
+    "spark.ui.retainedStages": "20",
+    "spark.ui.retainedTasks": "200",
+    "spark.sql.ui.retainedExecutions": "20",
 }
 """What a local session does without, because its batches are small."""
 

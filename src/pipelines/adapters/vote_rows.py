@@ -3,11 +3,12 @@
 import json
 import time
 from dataclasses import dataclass
+from functools import cache
 
 from pipelines.adapters.model_files import PinnedModel, PinnedVersions
 from pipelines.intents import Intent, examples_hash, label_set_hash
 from pipelines.labelling_settings import LabellingSettings
-from pipelines.vocabulary import Voter
+from pipelines.vocabulary import Tier, Voter
 
 DECIMALS = 6
 
@@ -30,6 +31,20 @@ class Task:
     served: bool = False
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What one vote took.
+
+    Attributes:
+        latency_ms: on its worker, or in requests.
+        tokens_in, tokens_out: read and written by a language model; None where nobody counted.
+    """
+
+    latency_ms: float
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+
+
 def by_probability(shares: Distribution) -> Distribution:
     """Round, then sort: best first, equal ones by name."""
     rounded = [(label, round(probability, DECIMALS)) for label, probability in shares]
@@ -47,12 +62,10 @@ def needed(pinned: PinnedVersions) -> PinnedModel:
     return pinned.slm
 
 
-def vote_row(voter: Voter, answer: Distribution, latency_ms: float, task: Task) -> Row:
+def vote_row(voter: Voter, answer: Distribution, cost: Cost, task: Task) -> Row:
     """Lay out a vote: what was said, by which versions, with which settings."""
     best, second = ([*answer, (None, None), (None, None)])[:2]
     by_slm = voter == Voter.SLM
-    model = needed(task.pinned) if by_slm else task.pinned.encoder
-    prompt = task.pinned.prompt if by_slm else None
     return {
         "voter": voter.value,
         "label": best[0],
@@ -60,7 +73,21 @@ def vote_row(voter: Voter, answer: Distribution, latency_ms: float, task: Task) 
         "second_label": second[0],
         "second_confidence": second[1],
         "alternatives": [{"label": label, "probability": probability} for label, probability in answer],
-        "latency_ms": latency_ms,
+        "tier": Tier.MODEL.value,
+        "latency_ms": cost.latency_ms,
+        "tokens_in": cost.tokens_in,
+        "tokens_out": cost.tokens_out,
+        "device": "endpoint" if by_slm and task.served else device(),
+        **versions(voter, task),
+    }
+
+
+def versions(voter: Voter, task: Task) -> dict[str, str | None]:
+    """What says by which versions and settings a voter votes: equal ones give the same answer to the same text."""
+    by_slm = voter == Voter.SLM
+    model = needed(task.pinned) if by_slm else task.pinned.encoder
+    prompt = task.pinned.prompt if by_slm else None
+    return {
         "model_name": model.name,
         "model_version": model.version,
         "model_hash": model.weights_hash,
@@ -71,6 +98,14 @@ def vote_row(voter: Voter, answer: Distribution, latency_ms: float, task: Task) 
         "examples_hash": examples_hash(list(task.intents)),
         "decoding": decoding(voter, task),
     }
+
+
+@cache
+def device() -> str:
+    """Where the models of this worker run."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def since(started: float) -> float:

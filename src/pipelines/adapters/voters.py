@@ -1,67 +1,116 @@
-"""The model voters: the memory looks a text up among verified examples, the language model is asked where that pays."""
+"""The model voters on the workers: vectors first, then what is cheap, then the language model where it is asked.
+
+A text that a voter cannot read costs only itself: it has no vector, or its vote has neither label nor confidence.
+"""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
-from pipelines.adapters.memory_voter import distribution, name_text, recall, remember
-from pipelines.adapters.model_files import hash_text
-from pipelines.adapters.models import load_head
+from pipelines.adapters.memory_voter import Examples, distributions, name_text, recall, remember
+from pipelines.adapters.models import load_encoder, load_head
 from pipelines.adapters.served_model import ServedModel
 from pipelines.adapters.slm_voter import score
-from pipelines.adapters.vote_rows import Distribution, Row, Task, needed, since, vote_row
+from pipelines.adapters.vote_rows import Cost, Row, Task, needed, since, vote_row
 from pipelines.kernels import neighbours
-from pipelines.labelling_settings import LabellingSettings
-from pipelines.vocabulary import UNKNOWN_LABEL, Voter
+from pipelines.transforms.labelling import CAST, ENCODED
+from pipelines.vocabulary import Voter
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Recalled:
-    """What the memory says of one text; without an opinion it could not read it."""
+def encode_frames(task: Task, frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """Give each text (text_hash, voter_text) its vector: `ENCODED`'s columns.
 
-    text_hash: str
-    text: str
-    opinion: neighbours.Opinions | None
-    answer: Distribution
-    latency_ms: float
-
-    def shortlist(self, most: int) -> list[int]:
-        """The labels that the language model is shown."""
-        if self.opinion is None:
-            return []
-        labels: list[int] = neighbours.shortlist(self.opinion.shares, most)[0].tolist()
-        return labels
-
-    def nearest(self, labels: list[int], most: int) -> list[int]:
-        """The examples of some labels that the text resembles most, nearest first."""
-        if self.opinion is None:
-            return []
-        near: list[int] = neighbours.most_similar(self.opinion, 0, np.array(labels, dtype=np.int64), most).tolist()
-        return near
+    Each text is read alone: in the last digits a vector depends on those that are read with it.
+    """
+    for frame in frames:
+        rows = [encode_text(key, str(text), task) for key, text in zip(*columns_of(frame), strict=True)]
+        yield pd.DataFrame(rows, columns=ENCODED.fieldNames())
 
 
-def label_frames(task: Task, served: ServedModel | None, frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-    """Vote on each text of each frame: rows with `text_hash` and the columns of a vote.
+def encode_text(text_hash: str, text: str, task: Task) -> Row:
+    """Give one text its vector; None when it cannot be read."""
+    encoder = load_encoder(task.pinned.encoder, task.tracking_uri)
+    started = time.perf_counter()
+    vector = spared(lambda words: encoder.encode([words])[0].astype(np.float32), text, task)
+    return {"text_hash": text_hash, "vector": vector, "latency_ms": since(started)}
 
-    A text that a voter cannot read costs only itself: its vote has neither label nor confidence.
+
+def recall_frames(task: Task, frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """Let the memory vote on each text (text_hash, voter_text, vector): `CAST`'s columns."""
+    examples = remember(task)
+    for frame in frames:
+        started = time.perf_counter()
+        readable, opinions = look_up(frame, examples, task)
+        told = iter(distributions(opinions, examples, task) if opinions else [])
+        answers = [next(told) if is_readable else [] for is_readable in readable]
+        cost = Cost(since(started) / max(len(frame), 1))
+        rows = [
+            named(key, vote_row(Voter.MEMORY, answer, cost, task))
+            for key, answer in zip(columns_of(frame)[0], answers, strict=True)
+        ]
+        yield pd.DataFrame(rows, columns=CAST.fieldNames())
+
+
+def ask_frames(task: Task, served: ServedModel | None, frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """Let the language model vote on each text (text_hash, voter_text, vector): `CAST`'s columns.
 
     Args:
         task: versions, intents and settings.
         served: the language model, where it stands behind an endpoint.
-        frames: rows with `text_hash` and `voter_text`.
+        frames: texts that have a vector.
     """
     for frame in frames:
-        recalled = [recall_text(key, str(text), task) for key, text in zip(*columns_of(frame), strict=True)]
-        asked = [one for one in recalled if one.opinion and is_asked(one.text, one.answer, task.settings)]
-        rows = [named(one, vote_row(Voter.MEMORY, one.answer, one.latency_ms, task)) for one in recalled]
-        if rows:
-            yield pd.DataFrame([*rows, *ask_model(asked, task, served)])
+        keys, texts = columns_of(frame)
+        rows = ask([str(text) for text in texts], look_up(frame, remember(task), task)[1], task, served)
+        named_rows = [named(key, row) for key, row in zip(keys, rows, strict=True)]
+        yield pd.DataFrame(named_rows, columns=CAST.fieldNames())
+
+
+def ask(
+    texts: Sequence[str], opinions: neighbours.Opinions | None, task: Task, served: ServedModel | None
+) -> list[Row]:
+    """Let the language model vote on texts, each among the labels that the memory finds likeliest."""
+    if opinions is None:
+        return []
+    shortlists = [
+        [int(label) for label in row] for row in neighbours.shortlist(opinions.shares, task.settings.slm_candidates)
+    ]
+    if served:
+        from pipelines.adapters.served_voter import ask_served
+
+        return ask_served(served, texts, shortlists, task)
+    return [
+        ask_own(text, shortlist, nearest(opinions, place, shortlist, task), task)
+        for place, (text, shortlist) in enumerate(zip(texts, shortlists, strict=True))
+    ]
+
+
+def ask_own(text: str, shortlist: list[int], near: list[int], task: Task) -> Row:
+    """Let the language model of the registry vote on one text."""
+    # Loaded before the clock starts: it is the first vote's only by chance.
+    load_head(needed(task.pinned), task.pinned.prompt, task.tracking_uri)
+    examples, started = remember(task), time.perf_counter()
+    scored = spared(lambda words: score(words, shortlist, near, examples, task), text, task)
+    tokens = scored.tokens if scored else None
+    return vote_row(Voter.SLM, scored.shares if scored else [], Cost(since(started), tokens, 0), task)
+
+
+def nearest(opinions: neighbours.Opinions, place: int, labels: list[int], task: Task) -> list[int]:
+    """The examples of some labels that a text resembles most, nearest first."""
+    chosen = np.array(labels, dtype=np.int64)
+    return [int(near) for near in neighbours.most_similar(opinions, place, chosen, task.settings.slm_examples)]
+
+
+def look_up(frame: pd.DataFrame, examples: Examples, task: Task) -> tuple[list[bool], neighbours.Opinions | None]:
+    """Look all texts of a frame up at once: which could be read, and what the memory thinks of these; None of none."""
+    readable = [vector is not None for vector in frame["vector"]]
+    vectors = [vector for vector in frame["vector"] if vector is not None]
+    return readable, recall(np.stack(vectors), examples, task) if vectors else None
 
 
 def columns_of(frame: pd.DataFrame) -> "tuple[pd.Series[str], pd.Series[str]]":
@@ -69,40 +118,9 @@ def columns_of(frame: pd.DataFrame) -> "tuple[pd.Series[str], pd.Series[str]]":
     return frame["text_hash"], frame["voter_text"]
 
 
-def named(one: Recalled, row: Row) -> Row:
+def named(text_hash: str, row: Row) -> Row:
     """Say which text a vote is about."""
-    return {"text_hash": one.text_hash, **row}
-
-
-def recall_text(text_hash: str, text: str, task: Task) -> Recalled:
-    """Let the memory vote on one text."""
-    examples = remember(task)
-    started = time.perf_counter()
-    opinion = spared(lambda words: recall(words, examples, task), text, task)
-    answer = distribution(opinion, examples, task) if opinion else []
-    return Recalled(text_hash, text, opinion, answer, since(started))
-
-
-def ask_model(asked: list[Recalled], task: Task, served: ServedModel | None) -> list[Row]:
-    """Let the language model vote on the texts that it is asked about; none when it is off."""
-    if served and asked:
-        from pipelines.adapters.served_voter import ask_served
-
-        shortlists = [one.shortlist(task.settings.slm_candidates) for one in asked]
-        rows = ask_served(served, [one.text for one in asked], shortlists, task)
-        return [named(one, row) for one, row in zip(asked, rows, strict=True)]
-    return [named(one, ask_own(one, task)) for one in asked] if task.pinned.slm else []
-
-
-def ask_own(one: Recalled, task: Task) -> Row:
-    """Let the language model of the registry vote on one text."""
-    # Loaded before the clock starts: it is the first vote's only by chance.
-    load_head(needed(task.pinned), task.pinned.prompt, task.tracking_uri)
-    started = time.perf_counter()
-    examples, chosen = remember(task), one.shortlist(task.settings.slm_candidates)
-    near = one.nearest(chosen, task.settings.slm_examples)
-    scored = spared(lambda words: score(words, chosen, near, examples, task), one.text, task)
-    return vote_row(Voter.SLM, scored or [], since(started), task)
+    return {"text_hash": text_hash, **row}
 
 
 def spared(read: Callable[[str], T], text: str, task: Task) -> T | None:
@@ -116,18 +134,3 @@ def spared(read: Callable[[str], T], text: str, task: Task) -> T | None:
     except Exception:
         read(name_text(task.intents[0]))
         return None
-
-
-def is_asked(text: str, answer: Distribution, settings: LabellingSettings) -> bool:
-    """Say whether the language model votes on a text, given the memory's answer.
-
-    It votes where it can change the verdict: below `slm_from_confidence` even a certain model could not lift the
-    mean of both to the gate. Where the memory is sure, it votes on a share chosen by hash of the (redacted) text. It
-    knows no `unknown`, so a text that is rather that is not shown to it.
-    """
-    if settings.slm != "auto":
-        return settings.slm == "all"
-    label, confidence = answer[0]
-    if confidence < settings.slm_below_confidence:
-        return label != UNKNOWN_LABEL and confidence >= settings.slm_from_confidence
-    return label != UNKNOWN_LABEL and int(hash_text(text)[:8], 16) < settings.slm_audit_share * 2**32

@@ -9,7 +9,7 @@ import typer
 
 from pipelines.adapters.redactor import build_redactor
 from pipelines.adapters.text_files import read_named_texts, write_lines
-from pipelines.cli.opening import labeller_of, labelling_workspace, open_spark, prepare_models, with_slm
+from pipelines.cli.opening import labelling_workspace, open_spark, prepare_models, voters_of, with_slm
 from pipelines.cli.options import FileArgument, IdColumn, JsonOption, OutFile, SlmOption, TextColumn, WorkspaceOption
 from pipelines.cli.screens import counting, out, show_json, show_table
 from pipelines.intents import load_intents
@@ -40,8 +40,8 @@ def label(
         with open_spark(chosen) as spark, counting("labelling", len(texts)) as count:
             began = time.monotonic()
             labelled = []
-            names, labeller = [intent.name for intent in known], labeller_of(chosen, known)()
-            for one in label_texts(spark, texts, chosen.settings, names, redactor, labeller):
+            names, voters = [intent.name for intent in known], voters_of(chosen, known)()
+            for one in label_texts(spark, texts, chosen.settings, names, redactor, voters):
                 labelled.append(one)
                 count(len(labelled))
             seconds = time.monotonic() - began

@@ -12,20 +12,22 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from pipelines import contracts
-from pipelines.adapters.delta import TableStore, ensure_tables
+from pipelines.adapters.delta import TableStore
 from pipelines.adapters.redactor import build_redactor
 from pipelines.adapters.spark import session
 from pipelines.adapters.streams import StreamPlan
+from pipelines.adapters.table_creation import ensure_tables
 from pipelines.adapters.text_annotator import build_annotator
 from pipelines.cli.screens import say
 from pipelines.configuration import load_settings
-from pipelines.declaration import MapBatches, Table
+from pipelines.declaration import Table
 from pipelines.errors import UsageError
 from pipelines.intents import Intent, load_intents
 from pipelines.jobs.flow import Flow
 from pipelines.labelling_settings import SlmMode
 from pipelines.settings import Settings
 from pipelines.settings_base import EMBEDDED
+from pipelines.transforms.labelling import Voters
 from pipelines.workspace import Workspace, init_workspace, workspace_if_any
 
 
@@ -103,7 +105,7 @@ def open_flow(workspace: Workspace, spark: SparkSession, servers: str | None, ne
         pseudonym_key=workspace.pseudonym_key(),
         labels=[intent.name for intent in workspace.intents],
         redactor=build_redactor(settings.redaction, workspace.pseudonym_key()),
-        pin_labeller=labeller_of(workspace),
+        pin_voters=voters_of(workspace),
         load_annotator=cache(lambda: build_annotator(spark, settings.features)),
     )
 
@@ -127,11 +129,11 @@ def labelling_workspace(named: Path | None, intents: Path | None) -> Iterator[Wo
         yield init_workspace(Path(folder) / "workspace", load_intents(intents))
 
 
-def labeller_of(workspace: Workspace, intents: list[Intent] | None = None) -> Callable[[], MapBatches]:
+def voters_of(workspace: Workspace, intents: list[Intent] | None = None) -> Callable[[], Voters]:
     """Give the function that pins every version for one micro-batch; other intents than the workspace's are to try."""
 
-    def pin() -> MapBatches:
-        from pipelines.adapters.models import build_labeller
+    def pin() -> Voters:
+        from pipelines.adapters.models import build_voters
         from pipelines.adapters.registry import pin_versions
         from pipelines.adapters.served_model import open_model
 
@@ -140,7 +142,7 @@ def labeller_of(workspace: Workspace, intents: list[Intent] | None = None) -> Ca
         pinned = pin_versions(workspace.tracking_uri, settings.models, is_on, endpoint)
         served = open_model(endpoint, workspace.root) if endpoint.url and is_on else None
         known = intents or workspace.intents
-        return build_labeller(pinned, known, settings.labelling, workspace.tracking_uri, served)
+        return build_voters(pinned, known, settings.labelling, workspace.tracking_uri, served)
 
     return pin
 

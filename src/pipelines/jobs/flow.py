@@ -10,6 +10,7 @@ from pipelines.adapters.delta import TableStore
 from pipelines.adapters.streams import StreamPlan, read_appends
 from pipelines.declaration import MapBatches, Table
 from pipelines.settings import Settings
+from pipelines.transforms.labelling import Voters
 from pipelines.transforms.text_features import TextAnnotator
 
 
@@ -19,7 +20,7 @@ class Flow:
 
     Attributes:
         cache_folder: on the driver's own disk; what is in it can be made again from the tables.
-        pin_labeller: called once a micro-batch; gives the labeller with every version pinned.
+        pin_voters: called once a micro-batch; gives who votes, with every version pinned.
         load_annotator: called once a micro-batch; gives what reads the texts, built when first needed.
     """
 
@@ -33,7 +34,7 @@ class Flow:
     pseudonym_key: bytes
     labels: list[str]
     redactor: MapBatches
-    pin_labeller: Callable[[], MapBatches]
+    pin_voters: Callable[[], Voters]
     load_annotator: Callable[[], TextAnnotator]
 
     def planned(self, name: str) -> StreamPlan:

@@ -5,17 +5,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from pipelines.adapters.frames import stream_rows
 from pipelines.adapters.spark import hold
 from pipelines.adapters.text_files import NamedText
-from pipelines.contracts import ANNOTATIONS, DECISIONS
+from pipelines.contracts import ANNOTATIONS, DECISIONS, LABELS
 from pipelines.declaration import MapBatches
 from pipelines.jobs.application import raw_texts
+from pipelines.jobs.labelling import vote
+from pipelines.labelling_settings import LabellingSettings
 from pipelines.settings import Settings
 from pipelines.transforms.agreement import explain, judge
-from pipelines.transforms.labelling import cast_votes
+from pipelines.transforms.embedding import encoded
+from pipelines.transforms.labelling import Voters, cast_votes, distinct_texts, unclustered, voter_texts, with_vectors
 from pipelines.transforms.redaction import redact
 from pipelines.vocabulary import Verdict
 
@@ -67,17 +70,25 @@ def label_texts(
     settings: Settings,
     known_labels: list[str],
     redactor: MapBatches,
-    labeller: MapBatches,
+    voters: Voters,
 ) -> Iterator[Labelled]:
     """Redact the texts of a file, let every voter vote and the gate judge, as the streams do; in their order."""
     now = datetime.now(UTC)
     records = hold(raw_texts(spark, texts, settings).transform(redact, redactor))
     nobody, nothing = (spark.createDataFrame([], table.columns) for table in (ANNOTATIONS, DECISIONS))
-    votes = hold(records.transform(cast_votes, nobody, labeller, now))
+    told = hold(records.transform(unclustered).transform(voter_texts))
+    votes = hold(vote_unstored(told, voters, settings.labelling).transform(cast_votes, told, nobody, now))
     decided = records.transform(judge, votes, nothing, known_labels, settings.gate, now)
     for one, row in zip(texts, stream_rows(records.transform(explain, decided, votes)), strict=True):
         said = tuple(vote.asDict(recursive=True) for vote in row["votes"] or ())
         yield Labelled(one.id, row["label"], row["confidence"], row["verdict"], row["reason"], said)
+
+
+def vote_unstored(told: DataFrame, voters: Voters, settings: LabellingSettings) -> DataFrame:
+    """Let everybody vote on texts of which nothing is stored; gives `CAST`'s columns."""
+    once = hold(told.transform(distinct_texts))
+    seen = hold(once.transform(with_vectors, once.transform(encoded, voters)))
+    return vote(seen, voters, settings, told.sparkSession.createDataFrame([], LABELS.columns))
 
 
 def report_labels(labelled: Iterable[Labelled], seconds: float) -> LabelReport:

@@ -28,10 +28,10 @@ from pipelines.declaration import Table
 from pipelines.errors import MissingDependencyError, VerificationError
 from pipelines.faults import hit
 from pipelines.jobs.flow import Flow
+from pipelines.jobs.labelling import label
 from pipelines.jobs.streaming import route
 from pipelines.transforms.agreement import judge, place_decided
 from pipelines.transforms.intake import read_label_rows, read_tickets, tickets_from_label_rows
-from pipelines.transforms.labelling import cast_votes
 from pipelines.transforms.redaction import redact
 from pipelines.transforms.reprocessing import (
     gone_values,
@@ -126,7 +126,7 @@ def raw_texts(flow: Flow) -> DataFrame:
 
 
 def judge_again(flow: Flow, tell: Callable[[str], None]) -> int:
-    """Vote and decide anew on every record of which a copy tells an old text, and replace the copies."""
+    """Embed, vote and decide anew on every record of which a copy tells an old text, and replace the copies."""
     spark, store = flow.spark, flow.store
     copies = [read_table(spark, store, table) for table in COPIES]
     changed = hold(read_table(spark, store, tables.TICKETS_SILVER).transform(tell_old_texts, copies))
@@ -134,12 +134,14 @@ def judge_again(flow: Flow, tell: Callable[[str], None]) -> int:
     if not count:
         return 0
     tell(f"{count:,} records read differently now; voting and judging again")
-    write = BatchWrite(QUERY, 1, next_batch(spark, store, QUERY, (tables.LABELS, tables.DECISIONS)))
+    written = (tables.EMBEDDINGS, tables.LABELS, tables.DECISIONS)
+    write = BatchWrite(QUERY, 1, next_batch(spark, store, QUERY, written))
     tickets = read_table(spark, store, tables.TICKETS_SILVER)
     records = hold(tickets.join(changed, on="record_id", how="left_semi"))
     nobody = read_table(spark, store, tables.ANNOTATIONS).limit(0)
-    votes = records.transform(cast_votes, nobody, flow.pin_labeller(), datetime.now(UTC))
-    append_once(votes, store, tables.LABELS, write)
+    label(records, nobody, flow, write)
+    # The vectors of the old texts tell them in their way.
+    delete_rows(changed, store, tables.EMBEDDINGS, "record_id", but=write)
     hit("after_voting_again")
     decide_again(flow, changed, records, write)
     return count
@@ -182,5 +184,5 @@ def count_telling(flow: Flow, table: Table, names: Sequence[str], values: DataFr
 
 def delete_old_files(flow: Flow) -> None:
     """Delete the files of earlier versions of these tables: with them goes the past that old values still stand in."""
-    for table in TELLING:
+    for table in (*TELLING, tables.EMBEDDINGS):
         vacuum(flow.spark, flow.store, table)

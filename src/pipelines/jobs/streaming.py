@@ -24,6 +24,7 @@ from pipelines.adapters.streams import read_appends, read_kafka, read_ticks, row
 from pipelines.declaration import Table
 from pipelines.faults import hit
 from pipelines.jobs.flow import Flow
+from pipelines.jobs.labelling import labels
 from pipelines.jobs.silver import silver
 from pipelines.transforms.agreement import (
     judge,
@@ -34,7 +35,6 @@ from pipelines.transforms.agreement import (
     training_examples,
 )
 from pipelines.transforms.intake import parse_messages
-from pipelines.transforms.labelling import cast_votes
 from pipelines.transforms.landing import landed_files, parse_label_files, unread_files
 from pipelines.transforms.review import review_tasks
 from pipelines.transforms.text_features import text_features
@@ -103,20 +103,6 @@ def features(flow: Flow) -> StreamingQuery:
 
     arrivals = flow.read_appends(tables.TICKETS_SILVER)
     return start(arrivals, write_batch, flow.planned("features"), flow.store, tables.TEXT_FEATURES)
-
-
-def labels(flow: Flow) -> StreamingQuery:
-    """Silver -> silver.labels: all votes of a batch in one transaction, before anything is routed."""
-
-    def write_batch(batch: DataFrame, write: BatchWrite) -> None:
-        records = rows_of(batch, tables.TICKETS_SILVER)
-        annotations = rows_of(batch, tables.ANNOTATIONS)
-        votes = records.transform(cast_votes, annotations, flow.pin_labeller(), datetime.now(UTC))
-        append_once(votes, flow.store, tables.LABELS, write)
-        hit("after_labels")
-
-    arrivals = flow.read_appends(tables.TICKETS_SILVER, tables.ANNOTATIONS)
-    return start(arrivals, write_batch, flow.planned("labels"), flow.store, tables.LABELS)
 
 
 def gate(flow: Flow) -> StreamingQuery:

@@ -1,24 +1,33 @@
-"""Votes: who says which label. Models come in as a function; people come in through labelled files."""
+"""Votes: who says which label. Models come in as functions; people come in through labelled files."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from pipelines.columns import IDENTITY
+from pipelines.columns import IDENTITY, VECTOR
 from pipelines.contracts import LABELS
 from pipelines.declaration import MapBatches, uncommented
-from pipelines.vocabulary import Voter
+from pipelines.vocabulary import Tier, Voter
 
 IDENTITY_NAMES = [field.name for field in IDENTITY]
 CAST_NAMES = [
-    "voter", "label", "confidence", "second_label", "second_confidence", "alternatives", "latency_ms",
-    "model_name", "model_version", "model_hash", "prompt_name", "prompt_version", "prompt_hash",
-    "label_set_hash", "examples_hash", "decoding",
+    "voter", "label", "confidence", "second_label", "second_confidence", "alternatives", "tier", "latency_ms",
+    "tokens_in", "tokens_out", "device", "model_name", "model_version", "model_hash", "prompt_name", "prompt_version",
+    "prompt_hash", "label_set_hash", "examples_hash", "decoding",
 ]  # fmt: skip
 CAST = uncommented([T.StructField("text_hash", T.StringType()), *(LABELS.columns[name] for name in CAST_NAMES)])
-"""What a labeller gives for each text it is shown: one row a vote."""
+"""What voters give for each text they are shown: one row a vote."""
+ENCODED = T.StructType(
+    [
+        T.StructField("text_hash", T.StringType()),
+        T.StructField("vector", VECTOR),
+        T.StructField("latency_ms", T.DoubleType()),
+    ]
+)
+"""What the encoder gives: one row a text, without a vector where it could not be read."""
 
 FILE_MODEL = "file"
 DECIDES = (
@@ -28,47 +37,97 @@ DECIDES = (
 """What makes two votes the same vote."""
 
 
-def cast_votes(records: DataFrame, annotations: DataFrame, labeller: MapBatches, voted_at: datetime) -> DataFrame:
-    """Let models vote on each record that has a text, and turn each annotation into a vote.
+@dataclass(frozen=True)
+class Voters:
+    """Who votes in one micro-batch, every version pinned. The functions run on the workers.
+
+    Attributes:
+        encoder: model_name, model_version and model_hash of what makes the vectors.
+        encode: frames of (text_hash, voter_text) become frames of `ENCODED`.
+        recall: frames of (text_hash, voter_text, vector) become frames of `CAST`: the votes that cost next to nothing.
+        ask: the same for the language model, which is asked about some texts; None where it is off.
+        asked_by: columns of a vote of the language model that say by which versions and settings it was cast.
+    """
+
+    encoder: dict[str, str]
+    encode: MapBatches
+    recall: MapBatches
+    ask: MapBatches | None
+    asked_by: dict[str, str]
+
+
+def voter_texts(records: DataFrame) -> DataFrame:
+    """Write each record's text as voters see it: subject, line break, text. Withheld records have none.
 
     Args:
-        records: silver.tickets; withheld ones get no vote.
+        records: silver.tickets.
+
+    Returns:
+        IDENTITY's columns, cluster_id, position, text_hash, voter_text.
+    """
+    text = F.concat_ws("\n", F.when(F.col("subject") != "", F.col("subject")), F.col("text"))
+    shown = records.where(F.col("withheld").isNull() & F.col("text").isNotNull()).withColumn("voter_text", text)
+    return shown.select(
+        *IDENTITY_NAMES, "cluster_id", "position", F.sha2("voter_text", 256).alias("text_hash"), "voter_text"
+    )
+
+
+def distinct_texts(texts: DataFrame) -> DataFrame:
+    """Take each text once, with the cluster and position of the first record that has it; the same number a core.
+
+    Returns:
+        text_hash, voter_text, cluster_id, position; sorted, so that a retry sees the texts in the same order.
+    """
+    first = F.min(F.struct("position", "cluster_id")).alias("first")
+    once = _spread(texts).groupBy("text_hash", "voter_text").agg(first)
+    return once.select("text_hash", "voter_text", "first.cluster_id", "first.position").sortWithinPartitions(
+        "text_hash"
+    )
+
+
+def with_vectors(once: DataFrame, vectors: DataFrame) -> DataFrame:
+    """Show voters a text together with its vector.
+
+    Args:
+        once: what `distinct_texts` gave.
+        vectors: `ENCODED`'s columns.
+
+    Returns:
+        once's columns and vector.
+    """
+    return once.join(vectors.select("text_hash", "vector"), on="text_hash", how="inner")
+
+
+def unclustered(records: DataFrame) -> DataFrame:
+    """Let records stand alone that were never compared with others."""
+    return records.withColumn("cluster_id", F.lit(None).cast("string"))
+
+
+def cast_votes(votes: DataFrame, texts: DataFrame, annotations: DataFrame, voted_at: datetime) -> DataFrame:
+    """Give the votes on a text to every record that has it, and turn each annotation into a vote.
+
+    Args:
+        votes: `CAST`'s columns, any number of rows a text.
+        texts: what `voter_texts` gave.
         annotations: silver.annotations.
-        labeller: maps frames of (text_hash, voter_text) to frames of `CAST`'s columns, any number of rows a text.
         voted_at: when the micro-batch runs.
 
     Returns:
         Payload of silver.labels.
     """
-    votes = model_votes(records, labeller).unionByName(human_votes(annotations), allowMissingColumns=True)
-    stamped = votes.withColumns({"vote_id": _vote_id(), "voted_at": F.lit(voted_at).cast("timestamp")})
+    given = texts.join(votes, on="text_hash", how="inner").select(
+        *IDENTITY_NAMES, "cluster_id", "text_hash", *CAST_NAMES
+    )
+    cast = given.unionByName(human_votes(annotations), allowMissingColumns=True)
+    stamped = cast.withColumns({"vote_id": _vote_id(), "voted_at": F.lit(voted_at).cast("timestamp")})
     return stamped.select(*LABELS.payload_names)
-
-
-def model_votes(records: DataFrame, labeller: MapBatches) -> DataFrame:
-    """Show each DISTINCT text (subject, line break, text) to the labeller once; every record of it gets the votes.
-
-    Returns:
-        IDENTITY's and `CAST`'s columns, one row a record and vote.
-    """
-    shown = records.where(F.col("withheld").isNull() & F.col("text").isNotNull()).select(
-        *IDENTITY_NAMES,
-        F.concat_ws("\n", F.when(F.col("subject") != "", F.col("subject")), F.col("text")).alias("voter_text"),
-    )
-    keyed = shown.withColumn("text_hash", F.sha2("voter_text", 256))
-    # Sorted, so that a retry sees the texts in the same order.
-    texts = (
-        _spread(keyed.select("text_hash", "voter_text")).dropDuplicates(["text_hash"]).sortWithinPartitions("text_hash")
-    )
-    cast = texts.mapInPandas(labeller, CAST)
-    return keyed.join(cast, on="text_hash", how="inner").select(*IDENTITY_NAMES, *CAST_NAMES)
 
 
 def human_votes(annotations: DataFrame) -> DataFrame:
     """Each annotation is one vote of a person, with the confidence as it is in the file.
 
     Returns:
-        IDENTITY's columns and annotation_id, annotator_id, voter, label, confidence, model_name.
+        IDENTITY's columns and annotation_id, annotator_id, voter, label, confidence, tier, model_name.
     """
     return annotations.select(
         *IDENTITY_NAMES,
@@ -77,6 +136,7 @@ def human_votes(annotations: DataFrame) -> DataFrame:
         F.lit(Voter.HUMAN.value).alias("voter"),
         "label",
         "confidence",
+        F.lit(Tier.PERSON.value).alias("tier"),
         F.lit(FILE_MODEL).alias("model_name"),
     )
 
@@ -84,7 +144,8 @@ def human_votes(annotations: DataFrame) -> DataFrame:
 def _spread(texts: DataFrame) -> DataFrame:
     """Put the same number of texts on every core; without a number, Spark would merge small partitions into one."""
     partitions = str(texts.sparkSession.conf.get("spark.sql.shuffle.partitions"))
-    return texts.repartition(int(partitions), "text_hash") if partitions.isdigit() else texts.repartition("text_hash")
+    names = ("text_hash", "voter_text")
+    return texts.repartition(int(partitions), *names) if partitions.isdigit() else texts.repartition(*names)
 
 
 def _vote_id() -> Column:

@@ -1,0 +1,86 @@
+"""Labels: a vector for each new text, the cheap votes, then the language model's where it is asked.
+
+All votes of a batch are one transaction, before anything is routed.
+"""
+
+from datetime import UTC, datetime
+
+from pyspark.sql import DataFrame
+from pyspark.sql.streaming.query import StreamingQuery
+
+from pipelines import contracts as tables
+from pipelines.adapters.delta import BatchWrite, append_once, read_batches, read_table
+from pipelines.adapters.spark import hold
+from pipelines.adapters.streams import rows_of, start
+from pipelines.faults import hit
+from pipelines.jobs.flow import Flow
+from pipelines.labelling_settings import LabellingSettings
+from pipelines.transforms.cascade import asked_texts, plan_questions, same_answers, taken_votes
+from pipelines.transforms.embedding import embedded, known_vectors, new_vectors, where_known
+from pipelines.transforms.labelling import CAST, Voters, cast_votes, distinct_texts, voter_texts, with_vectors
+
+SEEN = ("text_hash", "voter_text", "vector")
+"""What voters are shown."""
+
+
+def labels(flow: Flow) -> StreamingQuery:
+    """Silver -> silver.embeddings and silver.labels."""
+
+    def write_batch(batch: DataFrame, write: BatchWrite) -> None:
+        label(rows_of(batch, tables.TICKETS_SILVER), rows_of(batch, tables.ANNOTATIONS), flow, write)
+
+    arrivals = flow.read_appends(tables.TICKETS_SILVER, tables.ANNOTATIONS)
+    return start(arrivals, write_batch, flow.planned("labels"), flow.store, tables.LABELS)
+
+
+def label(records: DataFrame, annotations: DataFrame, flow: Flow, write: BatchWrite) -> None:
+    """Commit the vectors of a batch's texts, then all votes on its records."""
+    voters, texts = flow.pin_voters(), hold(records.transform(voter_texts))
+    votes = flow.spark.createDataFrame([], CAST)
+    if not texts.isEmpty():
+        once = hold(texts.transform(distinct_texts))
+        seen = once.transform(with_vectors, embed(texts, once, voters, flow, write))
+        past = read_table(flow.spark, flow.store, tables.LABELS)
+        votes = vote(seen, voters, flow.settings.labelling, past)
+    cast = votes.transform(cast_votes, texts, annotations, datetime.now(UTC))
+    append_once(cast, flow.store, tables.LABELS, write)
+    hit("after_labels")
+
+
+def embed(texts: DataFrame, once: DataFrame, voters: Voters, flow: Flow, write: BatchWrite) -> DataFrame:
+    """Commit a vector for each record, encoding only texts that have none; gives what is stored, one row a text."""
+    known = stored_vectors(once, voters, flow)
+    vectors = known.unionByName(once.transform(new_vectors, known, voters))
+    append_once(texts.transform(embedded, vectors, voters), flow.store, tables.EMBEDDINGS, write)
+    hit("after_embeddings")
+    return hold(stored_vectors(once, voters, flow))
+
+
+def stored_vectors(once: DataFrame, voters: Voters, flow: Flow) -> DataFrame:
+    """Read the vectors that texts have already."""
+    stored = read_table(flow.spark, flow.store, tables.EMBEDDINGS)
+    batches = once.transform(where_known, stored, voters)
+    return once.transform(known_vectors, read_batches(stored, batches), voters)
+
+
+def vote(seen: DataFrame, voters: Voters, settings: LabellingSettings, past: DataFrame) -> DataFrame:
+    """Let everybody vote on texts; the language model where it is asked, and nobody answered before.
+
+    Args:
+        seen: text_hash, voter_text, cluster_id, position, vector; one row a text.
+        voters: with every version pinned.
+        settings: when the language model is asked.
+        past: rows of silver.labels.
+
+    Returns:
+        `CAST`'s columns.
+    """
+    near = hold(seen.select(*SEEN).mapInPandas(voters.recall, CAST))
+    if voters.ask is None:
+        return near
+    answers = past.transform(same_answers, voters.asked_by)
+    planned = hold(seen.transform(asked_texts, near, settings).transform(plan_questions, answers, settings))
+    if planned.isEmpty():
+        return near
+    answered = hold(planned.where("asks").select(*SEEN).mapInPandas(voters.ask, CAST))
+    return near.unionByName(answered).unionByName(planned.transform(taken_votes, answered))

@@ -1,0 +1,108 @@
+"""The cascade: the language model is asked where its vote can change a verdict, and no question is asked twice.
+
+Whom the memory leaves in doubt is asked about; of these a text that was asked before takes its vote from there (tier
+`cache`), and of a near-duplicate cluster one text is asked and the others take its vote over (tier `cluster`). A share
+of the sure texts and of the followers, chosen by hash, is asked all the same: it measures what the shortcuts cost.
+"""
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from pipelines.labelling_settings import LabellingSettings
+from pipelines.transforms.labelling import CAST, CAST_NAMES
+from pipelines.vocabulary import UNKNOWN_LABEL, Tier, Voter
+
+HASH_DIGITS = 8
+SURE_DIGITS, FOLLOWER_DIGITS = 1, 1 + HASH_DIGITS
+"""Which hexadecimal digits of a text's hash decide, from 1: others for each sample, so that they are independent."""
+
+
+def asked_texts(texts: DataFrame, votes: DataFrame, settings: LabellingSettings) -> DataFrame:
+    """Choose the texts that the language model votes on, given the memory's votes.
+
+    It votes where it can change the verdict: below `slm_from_confidence` even a certain model could not lift the
+    mean of both to the gate. Where the memory is sure, it votes on a share. It knows no `unknown`, so a text that is
+    rather that is not shown to it; nor is one that the memory could not read.
+    """
+    memory = votes.where(F.col("voter") == Voter.MEMORY.value).select("text_hash", "label", "confidence")
+    if settings.slm == "all":
+        asked = F.col("label").isNotNull()
+    else:
+        is_sure = F.col("confidence") >= settings.slm_below_confidence
+        doubtful = ~is_sure & (F.col("confidence") >= settings.slm_from_confidence)
+        sampled = is_sure & _sampled(SURE_DIGITS, settings.slm_audit_share)
+        asked = (F.col("label") != UNKNOWN_LABEL) & (doubtful | sampled)
+    return texts.join(memory.where(asked).select("text_hash"), on="text_hash", how="left_semi")
+
+
+def same_answers(votes: DataFrame, asked_by: dict[str, str]) -> DataFrame:
+    """Keep the language model's votes that the same versions and settings cast, with a label; columns as they were."""
+    answers = votes.where((F.col("voter") == Voter.SLM.value) & F.col("label").isNotNull())
+    for name, value in asked_by.items():
+        answers = answers.where(F.col(name) == value)
+    return answers
+
+
+def plan_questions(asked: DataFrame, answers: DataFrame, settings: LabellingSettings) -> DataFrame:
+    """Say of each text whether the model itself is asked (`asks`), whom it would take a vote over from, and who leads.
+
+    A text is asked when nobody answered it before, and it has no cluster, is the first of its cluster, or is in the
+    sample that measures what taking over costs; a text of the sample never leads.
+
+    Args:
+        asked: what `asked_texts` gave.
+        answers: what `same_answers` gave.
+        settings: which shortcuts are taken, and the sample's share.
+
+    Returns:
+        asked's columns, `same` (the vote on the same text), `led` (the earlier vote that leads the cluster), leads,
+        asks.
+    """
+    in_sample = _sampled(FOLLOWER_DIGITS, settings.slm_cluster_audit_share)
+    own = answers.where((F.col("tier") == Tier.MODEL.value) & F.col("cluster_id").isNotNull() & ~in_sample)
+    same = _first(answers.where(F.lit(settings.slm_cache)), "text_hash", "same")
+    led = _first(own.where(F.lit(settings.slm_clusters)), "cluster_id", "led")
+    known = asked.join(same, on="text_hash", how="left").join(led, on="cluster_id", how="left")
+    is_open, alone = F.col("same").isNull(), F.col("cluster_id").isNull() | F.lit(not settings.slm_clusters)
+    order = Window.partitionBy("cluster_id").orderBy(~is_open, in_sample, "position", "text_hash")
+    is_first = is_open & ~in_sample & F.col("led").isNull() & (F.row_number().over(order) == 1)
+    ranked = known.withColumns({"leads": ~alone & is_first, "is_free": alone | in_sample})
+    asks = is_open & (F.col("is_free") | F.col("leads"))
+    return ranked.withColumn("asks", asks).select(*asked.columns, "same", "led", "leads", "asks")
+
+
+def taken_votes(planned: DataFrame, answered: DataFrame) -> DataFrame:
+    """Let texts take over the vote on the same text, or the vote that leads their cluster.
+
+    Args:
+        planned: what `plan_questions` gave.
+        answered: the model's votes on the texts that it was asked about; one without a label leads nobody.
+
+    Returns:
+        `CAST`'s columns, tier `cache` or `cluster`.
+    """
+    leading = planned.where("leads").select("text_hash", "cluster_id")
+    now = answered.where("label IS NOT NULL").join(leading, on="text_hash", how="inner")
+    others = planned.where("NOT asks").join(now.select("cluster_id", _vote().alias("now")), on="cluster_id", how="left")
+    tier = F.when(F.col("same").isNotNull(), Tier.CACHE.value).otherwise(Tier.CLUSTER.value)
+    vote = F.coalesce("same", "led", "now")
+    free = {"latency_ms": F.lit(0.0), "tokens_in": F.lit(0).cast("long"), "tokens_out": F.lit(0).cast("long")}
+    taken = others.where(vote.isNotNull()).select("text_hash", vote.alias("vote"), tier.alias("taken"))
+    return (
+        taken.select("text_hash", "vote.*", "taken").withColumns({"tier": F.col("taken"), **free}).select(*CAST.names)
+    )
+
+
+def _first(votes: DataFrame, key: str, name: str) -> DataFrame:
+    """Give each key its earliest vote, as one column."""
+    return votes.groupBy(key).agg(F.min_by(_vote(), F.struct("voted_at", "vote_id")).alias(name))
+
+
+def _vote() -> Column:
+    return F.struct(*CAST_NAMES)
+
+
+def _sampled(first_digit: int, share: float) -> Column:
+    """Whether a text belongs to a share of all, by some digits of its hash."""
+    number = F.conv(F.substring("text_hash", first_digit, HASH_DIGITS), 16, 10).cast("long")
+    return number < int(share * 16**HASH_DIGITS)

@@ -1,0 +1,65 @@
+"""Vectors of texts: which stand already, which the encoder still has to make, and the rows they are kept in."""
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from pipelines.contracts import EMBEDDINGS
+from pipelines.transforms.labelling import ENCODED, IDENTITY_NAMES, Voters
+
+BATCH = ("query_epoch", "batch_id")
+"""What names a micro-batch, and so the few files that it wrote."""
+
+
+def where_known(texts: DataFrame, stored: DataFrame, voters: Voters) -> DataFrame:
+    """Say in which micro-batches the vectors of texts were written, by the same encoder: query_epoch, batch_id.
+
+    Vectors are long: with the batches known, only their files are read.
+    """
+    hashes = texts.select("text_hash")
+    return stored.where(_by(voters)).join(hashes, on="text_hash", how="left_semi").select(*BATCH).distinct()
+
+
+def known_vectors(texts: DataFrame, stored: DataFrame, voters: Voters) -> DataFrame:
+    """Take the vectors of texts that stand already; having cost nothing now.
+
+    Args:
+        texts: with text_hash.
+        stored: rows of silver.embeddings.
+        voters: by whose encoder.
+
+    Returns:
+        `ENCODED`'s columns, one row a text.
+    """
+    same = stored.where(_by(voters)).join(texts.select("text_hash"), on="text_hash", how="left_semi")
+    once = same.groupBy("text_hash").agg(F.min_by("vector", "record_id").alias("vector"))
+    return once.withColumn("latency_ms", F.lit(0.0))
+
+
+def new_vectors(texts: DataFrame, known: DataFrame, voters: Voters) -> DataFrame:
+    """Let the encoder read what has no vector yet; gives `ENCODED`'s columns."""
+    return encoded(texts.join(known.select("text_hash"), on="text_hash", how="left_anti"), voters)
+
+
+def encoded(texts: DataFrame, voters: Voters) -> DataFrame:
+    """Let the encoder read texts; gives `ENCODED`'s columns."""
+    return texts.select("text_hash", "voter_text").mapInPandas(voters.encode, ENCODED)
+
+
+def embedded(texts: DataFrame, vectors: DataFrame, voters: Voters) -> DataFrame:
+    """Give each record the vector of its text.
+
+    Args:
+        texts: what `labelling.voter_texts` gave.
+        vectors: `ENCODED`'s columns.
+        voters: by whose encoder.
+
+    Returns:
+        Payload of silver.embeddings.
+    """
+    versions = {name: F.lit(value) for name, value in voters.encoder.items()}
+    rows = texts.select(*IDENTITY_NAMES, "text_hash").join(vectors, on="text_hash", how="inner")
+    return rows.withColumns(versions).select(*EMBEDDINGS.payload_names)
+
+
+def _by(voters: Voters) -> Column:
+    return F.col("model_hash") == voters.encoder["model_hash"]
