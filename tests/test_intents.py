@@ -35,7 +35,7 @@ def test_a_bare_name_is_an_intent(tmp_path: Path) -> None:
         ("intents: [{name: a, colour: red}]", "unknown key colour"),
         ("intents: [{name: a, examples: one}]", "must be a list of texts"),
         ("intents: [{name: a, examples: ['']}]", "must be a list of texts"),
-        ("intents: [{name: a, examples: [a, b, c, d, e, f]}]", "6 examples, at most 5"),
+        ("intents: [{name: a, examples: [" + "a, " * 51 + "]}]", "51 examples, at most 50"),
         ("intents: [ok, 'a,b']", "without comma, bar or quote"),
         ("intents: ['a|b']", "without comma, bar or quote"),
         ("intents: ['']", "1 to 80 characters"),

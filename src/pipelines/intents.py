@@ -1,4 +1,4 @@
-"""The intents a user wants to tell apart: name, description, up to five verified examples each."""
+"""The intents a user wants to tell apart: name, description, verified examples."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ from pipelines.errors import InputDataError
 from pipelines.settings_base import fingerprint
 from pipelines.vocabulary import UNKNOWN_LABEL
 
-MAX_EXAMPLES = 5
+USUAL_EXAMPLES = 5
+MAX_EXAMPLES = 50
 NAME = re.compile(r"^[^\s|,\"][^|,\"\n]{0,79}$")
 
 
@@ -85,6 +86,16 @@ def dump_intents(intents: list[Intent], path: Path) -> None:
     head = "# The closed set of labels. A description helps the language model, examples help every voter.\n"
     body = yaml.safe_dump({"intents": entries}, allow_unicode=True, sort_keys=False, width=120)
     path.write_text(head + body, encoding="utf-8")
+
+
+def name_text(intent: Intent) -> str:
+    """Say an intent in words: `card_arrival` with a description is "card arrival. When will it come?"."""
+    return ". ".join(part for part in (plain(intent.name), intent.description) if part)
+
+
+def plain(name: str) -> str:
+    """Write a label the way people write."""
+    return " ".join(name.replace("_", " ").replace("-", " ").split()) or name
 
 
 def label_set_hash(intents: list[Intent]) -> str:

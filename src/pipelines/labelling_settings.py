@@ -59,10 +59,12 @@ class ModelSettings:
     """`embedded` (sqlite in the workspace), `databricks`, or a server's URI."""
     slm_uri: str = "models:/intent-slm@champion"
     encoder_uri: str = "models:/ticket-encoder@champion"
+    student_uri: str = "models:/intent-student@champion"
+    """What `lakehouse train` makes; it votes as soon as it is there and fits the encoder."""
     prompt_uri: str = "prompts:/intent-prompt@champion"
 
     def __post_init__(self) -> None:
-        for key in ("slm_uri", "encoder_uri"):
+        for key in ("slm_uri", "encoder_uri", "student_uri"):
             require(getattr(self, key).startswith("models:/"), f"models.{key}", "must start with models:/")
         require(self.prompt_uri.startswith("prompts:/"), "models.prompt_uri", "must start with prompts:/")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from pipelines.adapters.kafka import OutgoingMessage
 from pipelines.adapters.row_files import Fields, RowFile, SourceRow, dump_json, open_row_file
 from pipelines.errors import InputDataError, UsageError
-from pipelines.intents import MAX_EXAMPLES, Intent, check_intents
+from pipelines.intents import USUAL_EXAMPLES, Intent, check_intents
 from pipelines.transforms.payloads import SOURCE, is_blank, normalise_text, parse_time
 from pipelines.vocabulary import UNKNOWN_LABEL, Reason
 
@@ -137,7 +137,7 @@ def as_identifier(value: object) -> object:
 
 
 def read_labelled_examples(
-    path: Path, text_column: str | None = None, label_column: str | None = None, per_label: int = MAX_EXAMPLES
+    path: Path, text_column: str | None = None, label_column: str | None = None, per_label: int = USUAL_EXAMPLES
 ) -> list[Intent]:
     """Take a label's verified examples from a labelled file: one intent a label, by name.
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from pipelines.adapters.models import load_encoder
 from pipelines.adapters.vote_rows import Distribution, Task, by_probability
-from pipelines.intents import Intent
+from pipelines.intents import name_text
 from pipelines.kernels import neighbours
 from pipelines.kernels.exact import Floats
 from pipelines.vocabulary import UNKNOWN_LABEL
@@ -47,16 +47,6 @@ def remember(task: Task) -> Examples:
     return Examples(tuple(texts), memory, shifted, settings.temperature * NAMES_ONLY_SOFTER)
 
 
-def name_text(intent: Intent) -> str:
-    """Say an intent in words: `card_arrival` with a description is "card arrival. When will it come?"."""
-    return ". ".join(part for part in (plain(intent.name), intent.description) if part)
-
-
-def plain(name: str) -> str:
-    """Write a label the way people write."""
-    return " ".join(name.replace("_", " ").replace("-", " ").split()) or name
-
-
 def recall(vectors: npt.ArrayLike, examples: Examples, task: Task) -> neighbours.Opinions:
     """Look texts up among the examples, by their vectors; what comes of one does not depend on the others."""
     near, shown = task.settings.neighbours, task.settings.slm_examples
@@ -65,14 +55,17 @@ def recall(vectors: npt.ArrayLike, examples: Examples, task: Task) -> neighbours
 
 def distributions(opinions: neighbours.Opinions, examples: Examples, task: Task) -> list[Distribution]:
     """Each text's most probable labels, and `unknown` with what is left when it is near no example."""
-    known = [
-        neighbours.known_probability(float(near), examples.unknown_similarity, task.settings.unknown_softness)
-        for near in opinions.familiarity
-    ]
+    known = known_shares(opinions, examples, task)
     return [
         tell(task, opinions.shares[place], chosen, known[place])
         for place, chosen in enumerate(neighbours.shortlist(opinions.shares, task.settings.slm_candidates))
     ]
+
+
+def known_shares(opinions: neighbours.Opinions, examples: Examples, task: Task) -> list[float]:
+    """How likely each text is about any known label."""
+    middle, softness = examples.unknown_similarity, task.settings.unknown_softness
+    return [neighbours.known_probability(float(near), middle, softness) for near in opinions.familiarity]
 
 
 def tell(task: Task, shares: Floats, chosen: neighbours.Integers, known: float) -> Distribution:

@@ -10,6 +10,8 @@ from pipelines.errors import ModelNotFoundError
 WEIGHTS_SUFFIX = ".safetensors"
 ALLOWED_SUFFIXES = {WEIGHTS_SUFFIX, ".json", ".txt", ".jinja", ".model"}
 """Weights, settings and vocabularies. Nothing that can hold code (pickle, .py) is loaded or registered."""
+MLFLOW_FILE = "MLmodel"
+"""MLflow's own description of a model: YAML that is read as data."""
 CHUNK_BYTES = 1 << 20
 
 
@@ -44,11 +46,12 @@ class PinnedPrompt:
 
 @dataclass(frozen=True)
 class PinnedVersions:
-    """What votes in one micro-batch; `slm` is None when the language model is off."""
+    """What votes in one micro-batch; `slm` is None when the language model is off, `student` before there is one."""
 
     encoder: PinnedModel
     slm: PinnedModel | None
     prompt: PinnedPrompt
+    student: PinnedModel | None = None
 
 
 def hash_text(text: str) -> str:
@@ -82,13 +85,19 @@ def list_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if not path.is_dir())
 
 
+def strange_kinds(folder: Path) -> list[str]:
+    """Name the kinds of files that no model of ours has."""
+    kinds = {path.suffix or path.name for path in list_files(folder)}
+    return sorted(kinds - ALLOWED_SUFFIXES - {MLFLOW_FILE})
+
+
 def check_files(folder: Path, model: PinnedModel) -> Path:
     """Let a model be loaded only when every byte is what was registered; gives the folder back.
 
     Raises:
         ModelNotFoundError: when a file is of a kind that may hold code, or differs from what was registered.
     """
-    strange = sorted({path.suffix or path.name for path in list_files(folder)} - ALLOWED_SUFFIXES)
+    strange = strange_kinds(folder)
     if strange:
         raise ModelNotFoundError(
             f"Model {model.uri} holds files of kind {', '.join(strange)}, expected only safetensors, JSON and "

@@ -2,11 +2,12 @@
 
 import os
 import shutil
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.adapters.failures import explain_refusal
-from pipelines.adapters.model_files import ALLOWED_SUFFIXES, WEIGHTS_SUFFIX, hash_files, hash_weights, list_files
+from pipelines.adapters.model_files import WEIGHTS_SUFFIX, hash_files, hash_weights, list_files, strange_kinds
 from pipelines.adapters.registry import FILES_TAG, WEIGHTS_TAG, found, named_failures, unfilled
 from pipelines.errors import InputDataError
 
@@ -14,6 +15,15 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 EXPERIMENT = "intent-lakehouse"
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """How a model was trained: what was chosen, how good it is, and tags for its version."""
+
+    parameters: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 def register_prompt(client: "MlflowClient", name: str, template: str, comment: str) -> str:
@@ -28,7 +38,14 @@ def register_prompt(client: "MlflowClient", name: str, template: str, comment: s
         return str(client.register_prompt(name, template, commit_message=comment).version)
 
 
-def register_model(client: "MlflowClient", name: str, folder: Path, artifacts: Path | None, comment: str = "") -> str:
+def register_model(
+    client: "MlflowClient",
+    name: str,
+    folder: Path,
+    artifacts: Path | None,
+    comment: str = "",
+    record: TrainingRecord | None = None,
+) -> str:
     """Register a folder of safetensors and JSON as the next version of a model; it votes once it is promoted.
 
     Args:
@@ -38,6 +55,7 @@ def register_model(client: "MlflowClient", name: str, folder: Path, artifacts: P
         artifacts: local folder for the files of an embedded registry; equal files of several workspaces are hard
             links, not copies. None: MLflow uploads them.
         comment: where they come from.
+        record: of its training, if it was trained here.
 
     Raises:
         InputDataError: when the folder is no such model.
@@ -48,17 +66,26 @@ def register_model(client: "MlflowClient", name: str, folder: Path, artifacts: P
         location = str(artifacts) if artifacts else None
         experiment_id = experiment.experiment_id if experiment else client.create_experiment(EXPERIMENT, location)
         run = client.create_run(experiment_id, run_name=f"register {name}")
+        write_record(client, run.info.run_id, record or TrainingRecord())
         if artifacts:
             copy_files(folder, Path(run.info.artifact_uri) / "model")
         else:
             client.log_artifacts(run.info.run_id, str(folder), "model")
         if found(lambda: client.get_registered_model(name)) is None:
             client.create_registered_model(name)
-        tags = {WEIGHTS_TAG: hash_weights(folder), FILES_TAG: hash_files(folder)}
+        tags = {WEIGHTS_TAG: hash_weights(folder), FILES_TAG: hash_files(folder), **(record.tags if record else {})}
         source = f"{run.info.artifact_uri}/model"
         registered = client.create_model_version(name, source, run.info.run_id, tags=tags, description=comment)
         client.set_terminated(run.info.run_id)
     return str(registered.version)
+
+
+def write_record(client: "MlflowClient", run_id: str, record: TrainingRecord) -> None:
+    """Log how a model was trained with the run that registers it."""
+    for name, value in record.parameters.items():
+        client.log_param(run_id, name, value)
+    for name, number in record.metrics.items():
+        client.log_metric(run_id, name, number)
 
 
 def check_folder(folder: Path) -> None:
@@ -68,7 +95,7 @@ def check_folder(folder: Path) -> None:
         InputDataError: saying what is missing, or too much.
     """
     files = list_files(folder) if folder.is_dir() else []
-    strange = sorted({path.suffix or path.name for path in files} - ALLOWED_SUFFIXES)
+    strange = strange_kinds(folder) if folder.is_dir() else []
     nested = [path for path in files if path.parent != folder]
     has_weights = any(path.suffix == WEIGHTS_SUFFIX for path in files)
     if strange or nested or not has_weights or not (folder / "config.json").is_file():

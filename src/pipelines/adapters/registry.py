@@ -19,6 +19,7 @@ from pipelines.labelling_settings import EndpointSettings, ModelSettings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
 
 T = TypeVar("T")
 
@@ -27,6 +28,8 @@ SERVED_VERSION = "served"
 CHAMPION = "champion"
 """The alias of the version that votes."""
 WEIGHTS_TAG, FILES_TAG = "weights_sha256", "files_sha256"
+ENCODER_TAG = "encoder_sha256"
+"""On a student: the weights of the encoder whose vectors it was fitted on."""
 SQLITE = "sqlite:///"
 NOT_FOUND = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 REFERENCE = re.compile(r"^(?:models|prompts):/(?P<name>[^@/]+)(?:@(?P<alias>[^@/]+)|/(?P<version>[0-9]+))$")
@@ -68,11 +71,28 @@ def pin_versions(
         raise ModelNotFoundError("This workspace has no model registry yet. Type: lakehouse setup")
     client = open_client(tracking_uri)
     encoder = pin_model(client, settings.encoder_uri)
+    student = pin_student(client, settings.student_uri, encoder)
     if endpoint and endpoint.url:
         prompt = pin_prompt(client, endpoint.prompt_uri, (LABELS, TICKET))
-        return PinnedVersions(encoder, name_served(endpoint) if slm_needed else None, prompt)
+        return PinnedVersions(encoder, name_served(endpoint) if slm_needed else None, prompt, student)
     slm = pin_model(client, settings.slm_uri) if slm_needed else None
-    return PinnedVersions(encoder, slm, pin_prompt(client, settings.prompt_uri, (EXAMPLES, TICKET)))
+    return PinnedVersions(encoder, slm, pin_prompt(client, settings.prompt_uri, (EXAMPLES, TICKET)), student)
+
+
+def pin_student(client: "MlflowClient", uri: str, encoder: PinnedModel) -> PinnedModel | None:
+    """Resolve the student's URI; None while there is no student, or only one of another encoder's vectors."""
+    model = find_model(client, uri)
+    if model is None or model.tags.get(ENCODER_TAG) != encoder.weights_hash:
+        return None
+    return pin_model(client, uri)
+
+
+def find_model(client: "MlflowClient", uri: str) -> "ModelVersion | None":
+    """Look a model's URI up."""
+    name, alias, number = read_reference(uri)
+    return found(
+        lambda: client.get_model_version_by_alias(name, alias) if alias else client.get_model_version(name, number)
+    )
 
 
 def name_served(endpoint: EndpointSettings) -> PinnedModel:
@@ -83,10 +103,7 @@ def name_served(endpoint: EndpointSettings) -> PinnedModel:
 
 def pin_model(client: "MlflowClient", uri: str) -> PinnedModel:
     """Resolve a model's URI."""
-    name, alias, number = read_reference(uri)
-    model = found(
-        lambda: client.get_model_version_by_alias(name, alias) if alias else client.get_model_version(name, number)
-    )
+    name, model = read_reference(uri)[0], find_model(client, uri)
     tags = model.tags if model else {}
     if model is None or not {WEIGHTS_TAG, FILES_TAG} <= set(tags):
         what = "is not in the registry" if model is None else "was registered without the hashes of its files"

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from string import ascii_uppercase
 
-from pipelines.adapters.memory_voter import name_text
 from pipelines.adapters.registry import LABELS, TICKET
 from pipelines.adapters.served_model import ServedModel
 from pipelines.adapters.served_protocol import Answer, Question
 from pipelines.adapters.vote_rows import Cost, Distribution, Row, Task, by_probability, vote_row
+from pipelines.intents import name_text
 from pipelines.vocabulary import Voter
 
 TOKEN_CHARS = 4

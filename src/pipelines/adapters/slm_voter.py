@@ -6,9 +6,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from pipelines.adapters.memory_voter import Examples, plain
+from pipelines.adapters.memory_voter import Examples
 from pipelines.adapters.models import load_head, load_slm
 from pipelines.adapters.vote_rows import Distribution, Task, by_probability, needed
+from pipelines.intents import plain
 
 
 @lru_cache(maxsize=2)

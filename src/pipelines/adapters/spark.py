@@ -45,6 +45,9 @@ SMALL_BATCHES = {
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
     # Delta keeps the state of up to 10,000 tables for an hour, about a megabyte each: a long session is out of memory.
     "spark.databricks.delta.delta.log.cacheSize": "50",
+    # Every aggregation and join of a task takes a page, every broadcast a block: of 16 and 4 MB by default.
+    "spark.buffer.pageSize": "256k",
+    "spark.broadcast.blockSize": "256k",
     # What Spark keeps of the past for pages that are off.
     "spark.ui.retainedJobs": "20",
     "spark.ui.retainedStages": "20",

@@ -86,6 +86,8 @@ def versions(voter: Voter, task: Task) -> dict[str, str | None]:
     """What says by which versions and settings a voter votes: equal ones give the same answer to the same text."""
     by_slm = voter == Voter.SLM
     model = needed(task.pinned) if by_slm else task.pinned.encoder
+    if voter == Voter.STUDENT and task.pinned.student:
+        model = task.pinned.student
     prompt = task.pinned.prompt if by_slm else None
     return {
         "model_name": model.name,

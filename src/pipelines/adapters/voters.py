@@ -10,11 +10,13 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-from pipelines.adapters.memory_voter import Examples, distributions, name_text, recall, remember
+from pipelines.adapters.memory_voter import Examples, distributions, recall, remember
 from pipelines.adapters.models import load_encoder, load_head
 from pipelines.adapters.served_model import ServedModel
 from pipelines.adapters.slm_voter import score
-from pipelines.adapters.vote_rows import Cost, Row, Task, needed, since, vote_row
+from pipelines.adapters.student_voter import student_distributions
+from pipelines.adapters.vote_rows import Cost, Distribution, Row, Task, needed, since, vote_row
+from pipelines.intents import name_text
 from pipelines.kernels import neighbours
 from pipelines.transforms.labelling import CAST, ENCODED
 from pipelines.vocabulary import Voter
@@ -41,19 +43,27 @@ def encode_text(text_hash: str, text: str, task: Task) -> Row:
 
 
 def recall_frames(task: Task, frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-    """Let the memory vote on each text (text_hash, voter_text, vector): `CAST`'s columns."""
+    """Let the memory (and the student, once there is one) vote on (text_hash, voter_text, vector): `CAST`'s columns."""
     examples = remember(task)
     for frame in frames:
         started = time.perf_counter()
-        readable, opinions = look_up(frame, examples, task)
-        told = iter(distributions(opinions, examples, task) if opinions else [])
-        answers = [next(told) if is_readable else [] for is_readable in readable]
-        cost = Cost(since(started) / max(len(frame), 1))
-        rows = [
-            named(key, vote_row(Voter.MEMORY, answer, cost, task))
-            for key, answer in zip(columns_of(frame)[0], answers, strict=True)
-        ]
+        vectors, opinions = look_up(frame, examples, task)
+        told = distributions(opinions, examples, task) if opinions else []
+        rows = vote_rows(frame, Voter.MEMORY, told, started, task)
+        if task.pinned.student:
+            started = time.perf_counter()
+            learnt = student_distributions(vectors, opinions, examples, task) if opinions else []
+            rows += vote_rows(frame, Voter.STUDENT, learnt, started, task)
         yield pd.DataFrame(rows, columns=CAST.fieldNames())
+
+
+def vote_rows(frame: pd.DataFrame, voter: Voter, told: list[Distribution], started: float, task: Task) -> list[Row]:
+    """Lay out one voter's votes on all texts of a frame; `told` holds those of the readable ones, in their order."""
+    cost, answers = Cost(since(started) / max(len(frame), 1)), iter(told)
+    return [
+        named(key, vote_row(voter, [] if vector is None else next(answers), cost, task))
+        for key, vector in zip(frame["text_hash"], frame["vector"], strict=True)
+    ]
 
 
 def ask_frames(task: Task, served: ServedModel | None, frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
@@ -106,11 +116,10 @@ def nearest(opinions: neighbours.Opinions, place: int, labels: list[int], task: 
     return [int(near) for near in neighbours.most_similar(opinions, place, chosen, task.settings.slm_examples)]
 
 
-def look_up(frame: pd.DataFrame, examples: Examples, task: Task) -> tuple[list[bool], neighbours.Opinions | None]:
-    """Look all texts of a frame up at once: which could be read, and what the memory thinks of these; None of none."""
-    readable = [vector is not None for vector in frame["vector"]]
+def look_up(frame: pd.DataFrame, examples: Examples, task: Task) -> tuple[list[np.ndarray], neighbours.Opinions | None]:
+    """Look all readable texts of a frame up at once: their vectors, and what the memory thinks of them."""
     vectors = [vector for vector in frame["vector"] if vector is not None]
-    return readable, recall(np.stack(vectors), examples, task) if vectors else None
+    return vectors, recall(np.stack(vectors), examples, task) if vectors else None
 
 
 def columns_of(frame: pd.DataFrame) -> "tuple[pd.Series[str], pd.Series[str]]":

@@ -48,10 +48,7 @@ def register_model_version(
 ) -> None:
     """Register a folder as the next version of a model. It votes once it is promoted."""
     opened = find_workspace(workspace)
-    client = open_registry(opened)
-    is_embedded = opened.tracking_uri.startswith(SQLITE)
-    artifacts = Path(opened.tracking_uri.removeprefix(SQLITE)).parent / "artifacts" if is_embedded else None
-    version = register_model(client, name, folder, artifacts, comment or str(folder))
+    version = register_model(open_registry(opened), name, folder, artifacts_of(opened), comment or str(folder))
     out.print(f"Registered: {name} version {version}. To let it vote: lakehouse model promote {name} {version}")
 
 
@@ -111,6 +108,12 @@ def roll_prompt_back(name: PromptName = None, workspace: WorkspaceOption = None)
     opened = find_workspace(workspace)
     named = prompt_name(opened, name)
     tell_promotion(named, *roll_back(open_registry(opened), "prompt", named))
+
+
+def artifacts_of(workspace: Workspace) -> Path | None:
+    """Where an embedded registry keeps the files of its models; None where a server does."""
+    uri = workspace.tracking_uri
+    return Path(uri.removeprefix(SQLITE)).parent / "artifacts" if uri.startswith(SQLITE) else None
 
 
 def open_registry(workspace: Workspace) -> "Registry":

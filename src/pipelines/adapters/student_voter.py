@@ -1,0 +1,37 @@
+"""The student: a classifier on the stored vectors, trained by `lakehouse train`; absent until there is one."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipelines.adapters.memory_voter import Examples, known_shares, tell
+from pipelines.adapters.student_files import load_student
+from pipelines.adapters.vote_rows import Distribution, Task
+from pipelines.kernels import neighbours
+from pipelines.kernels.combination import widen
+from pipelines.kernels.exact import Floats
+
+
+def student_distributions(
+    vectors: Sequence[np.ndarray], opinions: neighbours.Opinions, examples: Examples, task: Task
+) -> list[Distribution]:
+    """Each text's most probable labels by the student.
+
+    The memory says how likely a text is about any known label, and stands in for labels that the student has not
+    learnt. Labels that it learnt and that are no intents any more are left out.
+    """
+    if task.pinned.student is None:
+        return []
+    named = load_student(task.pinned.student, task.tracking_uri)
+    places = {intent.name: place for place, intent in enumerate(task.intents)}
+    still = [column for column, label in enumerate(named.labels) if label in places]
+    shares = renormalised(named.predict(np.stack(vectors))[:, still])
+    whole = widen(shares, np.array([places[named.labels[column]] for column in still], dtype=np.int64), opinions.shares)
+    chosen = neighbours.shortlist(whole, task.settings.slm_candidates)
+    known = known_shares(opinions, examples, task)
+    return [tell(task, whole[place], chosen[place], known[place]) for place in range(len(whole))]
+
+
+def renormalised(shares: Floats) -> Floats:
+    """Let each row add up to 1 again."""
+    return np.asarray(shares / np.maximum(shares.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny))

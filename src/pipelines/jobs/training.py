@@ -1,0 +1,112 @@
+"""Training the student: examples in, a fitted classifier and what is known about it out. Nothing is registered here."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from pyspark.sql import SparkSession
+
+from pipelines.adapters.delta import TableStore, read_place, read_table, table_version
+from pipelines.adapters.frames import stream_rows
+from pipelines.contracts import EMBEDDINGS, TRAINING_EXAMPLES
+from pipelines.intents import Intent, examples_hash, label_set_hash, name_text
+from pipelines.kernels.student import LEAST_EXAMPLES, Student, fit_student
+from pipelines.transforms.training import learning_rows
+from pipelines.vocabulary import Place
+
+Encode = Callable[[Sequence[str]], np.ndarray]
+MOST_EXAMPLES = 200
+"""Of each label: with more, a fit takes minutes and is hardly better."""
+
+
+@dataclass(frozen=True)
+class LearningSet:
+    """What a student learns from.
+
+    Attributes:
+        vectors: shape (examples, dimensions).
+        owners: place of each example's label among the intents, shape (examples,).
+        names: vectors of the intents' names and descriptions, shape (intents, dimensions).
+        sources: how many examples are of intents.yml, of people, and of models.
+        tables: version of each table that was read.
+    """
+
+    vectors: np.ndarray
+    owners: np.ndarray
+    names: np.ndarray
+    sources: Counter[str]
+    tables: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A student, or what is missing for one.
+
+    Attributes:
+        missing: labels with fewer examples than can be learnt from, with what they have.
+    """
+
+    student: Student | None
+    labels: tuple[str, ...]
+    missing: dict[str, int]
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """How good it is on examples that it was not fitted on."""
+        return {"held_out_loss": self.student.loss, "held_out_accuracy": self.student.accuracy} if self.student else {}
+
+
+def read_learning_set(
+    spark: SparkSession, store: TableStore, intents: Sequence[Intent], encoder_hash: str, encode: Encode
+) -> LearningSet:
+    """Collect the verified examples of intents.yml and accepted gold; texts that have a vector are not read again.
+
+    Args:
+        spark: the session.
+        store: where the tables stand.
+        intents: their order is that of `owners`.
+        encoder_hash: SHA-256 (hex) of the weights of the encoder that votes now.
+        encode: gives texts their vectors by it.
+    """
+    places = {intent.name: place for place, intent in enumerate(intents)}
+    gold, stored = read_place(spark, store, Place.GOLD), read_table(spark, store, EMBEDDINGS)
+    rows = [
+        row
+        for row in stream_rows(gold.transform(learning_rows, stored, encoder_hash, MOST_EXAMPLES))
+        if row["label"] in places
+    ]
+    shown = [(text, place) for place, intent in enumerate(intents) for text in intent.examples]
+    vectors = encode([*(text for text, _ in shown), *(name_text(intent) for intent in intents)])
+    learnt = np.array([row["vector"] for row in rows], dtype=np.float64).reshape(len(rows), vectors.shape[1])
+    owners = [*(place for _, place in shown), *(places[row["label"]] for row in rows)]
+    sources = Counter("people" if row["by_human"] else "models" for row in rows) + Counter(intents=len(shown))
+    tables = {table.full_name: table_version(spark, store, table) for table in (TRAINING_EXAMPLES, EMBEDDINGS)}
+    return LearningSet(
+        np.concatenate([vectors[: len(shown)], learnt]), np.array(owners, dtype=np.int64), vectors[len(shown) :],
+        sources, tables,
+    )  # fmt: skip
+
+
+def train(examples: LearningSet, intents: Sequence[Intent]) -> Trained:
+    """Fit a student; without enough examples there is none, and `missing` says why."""
+    counts = np.bincount(examples.owners, minlength=len(intents))
+    few = {intent.name: int(count) for intent, count in zip(intents, counts, strict=True) if count < LEAST_EXAMPLES}
+    student = fit_student(examples.vectors, examples.owners, examples.names)
+    labels = tuple(intents[place].name for place in student.labels) if student else ()
+    return Trained(student, labels, few)
+
+
+def describe(examples: LearningSet, trained: Trained, intents: list[Intent], encoder: str) -> dict[str, str]:
+    """Say what a student was made of, for its run in the registry."""
+    versions = {f"version_of_{name}": str(version) for name, version in examples.tables.items()}
+    counted = {f"examples_of_{source}": str(count) for source, count in sorted(examples.sources.items())}
+    return {
+        "encoder": encoder,
+        "labels": str(len(trained.labels)),
+        "strength": str(trained.student.strength if trained.student else ""),
+        "label_set_hash": label_set_hash(intents),
+        "examples_hash": examples_hash(intents),
+        **counted,
+        **versions,
+    }
