@@ -106,7 +106,7 @@ def cast_on(texts: Sequence[str], voters: Voters) -> pd.DataFrame:
     """Let voters vote on texts as Spark would run them; the language model on each that has a vector."""
     shown = pd.DataFrame({"text_hash": [str(place) for place in range(len(texts))], "voter_text": list(texts)})
     vectors = pd.concat(voters.encode([shown]))
-    seen = shown.merge(vectors[["text_hash", "vector"]], on="text_hash")
+    seen = shown.merge(vectors, on="text_hash")
     votes = [*voters.recall([seen])]
     if voters.ask:
         votes += voters.ask([seen[seen["vector"].notna()]])

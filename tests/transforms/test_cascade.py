@@ -22,6 +22,7 @@ SEEN = T.StructType(
     [
         *(T.StructField(name, T.StringType()) for name in ("text_hash", "voter_text", "cluster_id", "position")),
         T.StructField("vector", VECTOR),
+        T.StructField("latency_ms", T.DoubleType()),
     ]
 )
 
@@ -59,7 +60,7 @@ def ask(
     settings: LabellingSettings = AUTO,
     past: DataFrame | None = None,
 ) -> dict[str, tuple[str, str | None, float]]:
-    rows = [(hash_of(text), text, cluster, f"{place:03d}", [1.0]) for place, (text, cluster) in enumerate(texts)]
+    rows = [(hash_of(text), text, cluster, f"{place:03d}", [1.0], 0.0) for place, (text, cluster) in enumerate(texts)]
     nothing = frame(spark, LABELS)
     votes = vote(spark.createDataFrame(rows, SEEN), voters(by_number, model), settings, past or nothing).collect()
     assert sorted(row.text_hash for row in votes if row.voter == "memory") == sorted(row[0] for row in rows)

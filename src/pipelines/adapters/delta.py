@@ -13,11 +13,12 @@ from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from pipelines.contracts import CLUSTER_MERGES, PLACES, TABLES, TICKETS_SILVER
+from pipelines.contracts import CLUSTER_MERGES, LABELS, PLACES, TABLES, TICKETS_SILVER
 from pipelines.declaration import Table
 from pipelines.transforms.agreement import current
 from pipelines.transforms.clusters import current_clusters
 from pipelines.transforms.duplicates import weigh
+from pipelines.transforms.economy import cluster_disagreement, labelling_economy
 from pipelines.vocabulary import Place
 
 MOST_BATCHES = 100
@@ -184,7 +185,8 @@ def register_views(spark: SparkSession, store: TableStore) -> None:
 
     A place's view hides the old row of a record that is being moved (see `transforms.agreement.current`);
     silver_tickets_current gives each ticket the cluster that its own has become part of,
-    gold_training_examples_weighted how many identical records each example stands for.
+    gold_training_examples_weighted how many identical records each example stands for; silver_labels_economy what votes
+    cost, silver_labels_disagreement how often a cluster's vote is not what its text would have got.
     """
     for table in TABLES:
         schema = f"{store.schema_prefix}{table.schema}"
@@ -197,6 +199,9 @@ def register_views(spark: SparkSession, store: TableStore) -> None:
     kept.transform(weigh, shed).createOrReplaceTempView("gold_training_examples_weighted")
     tickets, merges = (read_table(spark, store, table) for table in (TICKETS_SILVER, CLUSTER_MERGES))
     tickets.transform(current_clusters, merges).createOrReplaceTempView("silver_tickets_current")
+    votes = read_table(spark, store, LABELS)
+    votes.transform(labelling_economy).createOrReplaceTempView("silver_labels_economy")
+    votes.transform(cluster_disagreement).createOrReplaceTempView("silver_labels_disagreement")
 
 
 def read_place(spark: SparkSession, store: TableStore, place: Place) -> DataFrame:

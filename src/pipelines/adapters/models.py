@@ -173,7 +173,7 @@ def build_voters(
 ) -> Voters:
     """Pin who votes in one micro-batch; models are loaded on the workers, once a process."""
     from pipelines.adapters.vote_rows import Task, versions
-    from pipelines.adapters.voters import ask_frames, encode_frames, recall_frames
+    from pipelines.adapters.voters import ask_frames, encode_frames, recall_frames, render_prompt
 
     task = Task(pinned, tuple(intents), settings, tracking_uri, served is not None)
     encoder, asked_by = pinned.encoder, versions(Voter.SLM, task) if pinned.slm else {}
@@ -182,5 +182,6 @@ def build_voters(
         encode=partial(encode_frames, task),
         recall=partial(recall_frames, task),
         ask=partial(ask_frames, task, served) if pinned.slm else None,
+        render=partial(render_prompt, task) if pinned.slm else None,
         asked_by={name: value for name, value in asked_by.items() if value is not None},
     )

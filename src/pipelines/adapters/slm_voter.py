@@ -41,10 +41,30 @@ def score(text: str, chosen: Sequence[int], near: Sequence[int], examples: Examp
     """
     from pipelines.kernels.candidates import score_candidates, to_probabilities
 
-    pinned, settings, words = task.pinned, task.settings, wordings(task)
-    slm = load_slm(needed(pinned), task.tracking_uri)
-    head = load_head(needed(pinned), pinned.prompt, task.tracking_uri)
-    before, after = pinned.prompt.template.partition("{{examples}}")[2].split("{{ticket}}")
+    slm, words = load_slm(needed(task.pinned), task.tracking_uri), wordings(task)
+    head = load_head(needed(task.pinned), task.pinned.prompt, task.tracking_uri)
+    prompt = compose(text, near, examples, task)
+    # All end alike, or "transfer" would be likelier than "transfer fee" for being its beginning.
+    candidates = [slm.tokens(f" {words[label]}\n") for label in chosen]
+    # Per token: summed, a label would be the less likely the longer its name is.
+    scores = score_candidates(slm.network, head, prompt, candidates) / np.array([len(one) for one in candidates])
+    probabilities = to_probabilities(scores, task.settings.slm_temperature).tolist()
+    shares = by_probability([(task.intents[label].name, p) for label, p in zip(chosen, probabilities, strict=True)])
+    return Scored(shares, head.length + len(prompt) + sum(len(one) - 1 for one in candidates))
+
+
+def render(text: str, near: Sequence[int], examples: Examples, task: Task) -> str:
+    """Write the whole prompt that a text is asked with, as a person reads it."""
+    slm = load_slm(needed(task.pinned), task.tracking_uri)
+    opening = task.pinned.prompt.template.partition("{{examples}}")[0]
+    return opening + str(slm.tokenizer.decode(compose(text, near, examples, task)))
+
+
+def compose(text: str, near: Sequence[int], examples: Examples, task: Task) -> list[int]:
+    """Write what follows the constant head of the prompt, in tokens: the nearest examples, then the text."""
+    settings, words = task.settings, wordings(task)
+    slm = load_slm(needed(task.pinned), task.tracking_uri)
+    before, after = task.pinned.prompt.template.partition("{{examples}}")[2].split("{{ticket}}")
 
     def asked(ticket: str, most: int) -> tuple[int, ...]:
         return (*slm.tokens(before), *slm.tokens(ticket.replace('"""', "'''"))[:most], *slm.tokens(after))
@@ -55,11 +75,4 @@ def score(text: str, chosen: Sequence[int], near: Sequence[int], examples: Examp
         most = settings.slm_max_text_tokens // max(len(near), 1)
         label = words[int(examples.memory.owners[place])]
         prompt += [*asked(examples.texts[place], most), *slm.tokens(f" {label}\n\n")]
-    prompt += asked(text, settings.slm_max_text_tokens)
-    # All end alike, or "transfer" would be likelier than "transfer fee" for being its beginning.
-    candidates = [slm.tokens(f" {words[label]}\n") for label in chosen]
-    # Per token: summed, a label would be the less likely the longer its name is.
-    scores = score_candidates(slm.network, head, prompt, candidates) / np.array([len(one) for one in candidates])
-    probabilities = to_probabilities(scores, settings.slm_temperature).tolist()
-    shares = by_probability([(task.intents[label].name, p) for label, p in zip(chosen, probabilities, strict=True)])
-    return Scored(shares, head.length + len(prompt) + sum(len(one) - 1 for one in candidates))
+    return [*prompt, *asked(text, settings.slm_max_text_tokens)]

@@ -168,6 +168,11 @@ def stderr_to(path: Path) -> Iterator[None]:
         os.close(saved)
 
 
+def worker_count(spark: SparkSession) -> int:
+    """Say how many tasks run at a time."""
+    return int(spark.sparkContext.defaultParallelism)
+
+
 def hold(frame: DataFrame) -> DataFrame:
     """Compute a frame's rows once, where the platform can (serverless cannot), for steps that use them several times.
 

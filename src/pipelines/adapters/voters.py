@@ -13,7 +13,7 @@ import pandas as pd
 from pipelines.adapters.memory_voter import Examples, distributions, recall, remember
 from pipelines.adapters.models import load_encoder, load_head
 from pipelines.adapters.served_model import ServedModel
-from pipelines.adapters.slm_voter import score
+from pipelines.adapters.slm_voter import render, score
 from pipelines.adapters.student_voter import student_distributions
 from pipelines.adapters.vote_rows import Cost, Distribution, Row, Task, needed, since, vote_row
 from pipelines.intents import name_text
@@ -59,10 +59,12 @@ def recall_frames(task: Task, frames: Iterable[pd.DataFrame]) -> Iterator[pd.Dat
 
 def vote_rows(frame: pd.DataFrame, voter: Voter, told: list[Distribution], started: float, task: Task) -> list[Row]:
     """Lay out one voter's votes on all texts of a frame; `told` holds those of the readable ones, in their order."""
-    cost, answers = Cost(since(started) / max(len(frame), 1)), iter(told)
+    took, answers = since(started) / max(len(frame), 1), iter(told)
+    # Who needs a text's vector first pays for it.
+    costs = frame["latency_ms"] + took if voter == Voter.MEMORY else [took] * len(frame)
     return [
-        named(key, vote_row(voter, [] if vector is None else next(answers), cost, task))
-        for key, vector in zip(frame["text_hash"], frame["vector"], strict=True)
+        named(key, vote_row(voter, [] if vector is None else next(answers), Cost(float(cost)), task))
+        for key, vector, cost in zip(frame["text_hash"], frame["vector"], costs, strict=True)
     ]
 
 
@@ -108,6 +110,19 @@ def ask_own(text: str, shortlist: list[int], near: list[int], task: Task) -> Row
     scored = spared(lambda words: score(words, shortlist, near, examples, task), text, task)
     tokens = scored.tokens if scored else None
     return vote_row(Voter.SLM, scored.shares if scored else [], Cost(since(started), tokens, 0), task)
+
+
+def render_prompt(task: Task, text: str) -> str:
+    """Write the prompt that the language model would be asked with about a redacted text."""
+    vectors = load_encoder(task.pinned.encoder, task.tracking_uri).encode([text])
+    opinions = recall(vectors, remember(task), task)
+    shortlist = [int(label) for label in neighbours.shortlist(opinions.shares, task.settings.slm_candidates)[0]]
+    if task.served:
+        from pipelines.adapters.served_voter import write_question
+
+        asked = write_question(text, shortlist, task)
+        return asked.head + asked.text + asked.tail
+    return render(text, nearest(opinions, 0, shortlist, task), remember(task), task)
 
 
 def nearest(opinions: neighbours.Opinions, place: int, labels: list[int], task: Task) -> list[int]:

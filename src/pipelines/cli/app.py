@@ -16,7 +16,20 @@ import typer
 from typer.main import get_command
 
 from pipelines.adapters.failures import explain_refusal, find_cause
-from pipelines.cli import apply, demo, evaluate, exports, flow, looking, project, reprocess, train, upkeep, versions
+from pipelines.cli import (
+    apply,
+    demo,
+    evaluate,
+    exports,
+    flow,
+    looking,
+    plan,
+    project,
+    reprocess,
+    train,
+    upkeep,
+    versions,
+)
 from pipelines.cli.screens import err
 from pipelines.errors import PipelineError
 
@@ -36,6 +49,7 @@ app.command()(flow.run)
 app.command()(exports.validate)
 app.add_typer(apply.apply)
 app.add_typer(reprocess.reprocess)
+app.command()(plan.plan)
 app.command()(train.train)
 app.add_typer(versions.model)
 app.add_typer(versions.prompt)

@@ -3,14 +3,20 @@
 import json
 import time
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from pipelines.adapters.redactor import build_redactor
 from pipelines.adapters.text_files import read_named_texts, write_lines
 from pipelines.cli.opening import labelling_workspace, open_spark, prepare_models, voters_of, with_slm
-from pipelines.cli.options import FileArgument, IdColumn, JsonOption, OutFile, SlmOption, TextColumn, WorkspaceOption
+from pipelines.cli.options import (
+    FileArgument,
+    IdColumn,
+    IntentsOption,
+    JsonOption,
+    OutFile,
+    SlmOption,
+    TextColumn,
+    WorkspaceOption,
+)
 from pipelines.cli.screens import counting, out, show_json, show_table
 from pipelines.intents import load_intents
 from pipelines.jobs.label_application import LabelReport, label_texts, report_labels
@@ -23,9 +29,7 @@ def label(
     out_file: OutFile,
     text_column: TextColumn = None,
     id_column: IdColumn = None,
-    intents: Annotated[
-        Path | None, typer.Option("--intents", help="Other intents than the workspace's; without one, these alone.")
-    ] = None,
+    intents: IntentsOption = None,
     slm: SlmOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,

@@ -17,4 +17,7 @@ IdColumn = Annotated[str | None, typer.Option("--id-column", help="Column or fie
 SlmOption = Annotated[SlmMode | None, typer.Option("--slm", help="Override labelling.slm for this run.")]
 FileArgument = Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet.")]
 OutFile = Annotated[Path, typer.Option("--out", help="JSONL to write, one line a text, in the file's order.")]
+IntentsOption = Annotated[
+    Path | None, typer.Option("--intents", help="Other intents than the workspace's; without one, these alone.")
+]
 Source = Annotated[str | None, typer.Option("--source", help="Name of the channel; default: the file's name.")]

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -31,6 +32,8 @@ class Labelled:
         label: the most confident vote's; None when there was no vote, or none with a label.
         confidence: the mean of all voters' probabilities of it.
         verdict: the gate's, with its reason; a text that was shown to nobody has one too.
+        votes: as `evidence.list_votes` tells them.
+        text: redacted.
     """
 
     id: str
@@ -38,7 +41,8 @@ class Labelled:
     confidence: float | None
     verdict: str | None
     reason: str | None
-    votes: tuple[dict[str, object], ...]
+    votes: tuple[dict[str, Any], ...]
+    text: str | None = field(default=None, repr=False)
 
     def as_dict(self) -> dict[str, object]:
         """One line of the output."""
@@ -81,7 +85,7 @@ def label_texts(
     decided = records.transform(judge, votes, nothing, known_labels, settings.gate, now)
     for one, row in zip(texts, stream_rows(records.transform(explain, decided, votes)), strict=True):
         said = tuple(vote.asDict(recursive=True) for vote in row["votes"] or ())
-        yield Labelled(one.id, row["label"], row["confidence"], row["verdict"], row["reason"], said)
+        yield Labelled(one.id, row["label"], row["confidence"], row["verdict"], row["reason"], said, row["text"])
 
 
 def vote_unstored(told: DataFrame, voters: Voters, settings: LabellingSettings) -> DataFrame:

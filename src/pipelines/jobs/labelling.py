@@ -16,10 +16,10 @@ from pipelines.faults import hit
 from pipelines.jobs.flow import Flow
 from pipelines.labelling_settings import LabellingSettings
 from pipelines.transforms.cascade import asked_texts, plan_questions, same_answers, taken_votes
-from pipelines.transforms.embedding import embedded, known_vectors, new_vectors, where_known
+from pipelines.transforms.embedding import at_no_cost, embedded, known_vectors, new_vectors, where_known
 from pipelines.transforms.labelling import CAST, Voters, cast_votes, distinct_texts, voter_texts, with_vectors
 
-SEEN = ("text_hash", "voter_text", "vector")
+SEEN = ("text_hash", "voter_text", "vector", "latency_ms")
 """What voters are shown."""
 
 
@@ -50,7 +50,7 @@ def label(records: DataFrame, annotations: DataFrame, flow: Flow, write: BatchWr
 def embed(texts: DataFrame, once: DataFrame, voters: Voters, flow: Flow, write: BatchWrite) -> DataFrame:
     """Commit a vector for each record, encoding only texts that have none; gives what is stored, one row a text."""
     known = stored_vectors(once, voters, flow)
-    vectors = known.unionByName(once.transform(new_vectors, known, voters))
+    vectors = known.transform(at_no_cost).unionByName(once.transform(new_vectors, known, voters))
     append_once(texts.transform(embedded, vectors, voters), flow.store, tables.EMBEDDINGS, write)
     hit("after_embeddings")
     return hold(stored_vectors(once, voters, flow))

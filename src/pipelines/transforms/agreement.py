@@ -77,19 +77,19 @@ def explain(records: DataFrame, decided: DataFrame, votes: DataFrame) -> DataFra
     """Bring each record's verdict and its votes together; one that nobody voted on has neither.
 
     Args:
-        records: rows with record_id, text_key and position.
+        records: rows with record_id, text_key, position and text.
         decided: what `judge` gave.
         votes: payload of silver.labels.
 
     Returns:
-        position, verdict, reason, label, confidence, votes; in the order of the positions.
+        position, text, verdict, reason, label, confidence, votes; in the order of the positions.
     """
     verdicts = decided.select("record_id", "verdict", "reason", "label", "confidence")
     return (
-        records.select("record_id", "text_key", "position")
+        records.select("record_id", "text_key", "position", "text")
         .join(verdicts, on="record_id", how="left")
         .join(votes.transform(list_votes), on="text_key", how="left")
-        .select("position", "verdict", "reason", "label", "confidence", "votes")
+        .select("position", "text", "verdict", "reason", "label", "confidence", "votes")
         .orderBy("position")
     )
 

@@ -62,7 +62,10 @@ def weigh_votes(votes: DataFrame, settings: GateSettings) -> DataFrame:
 
 def list_votes(votes: DataFrame) -> DataFrame:
     """List the votes of each text, in one order: text_key, votes (what each voter said, and by which version)."""
-    told = [F.col(name) for name in ("voter", "label", "confidence", "alternatives", "latency_ms")]
+    told = [
+        F.col(name)
+        for name in ("voter", "label", "confidence", "alternatives", "tier", "latency_ms", "tokens_in", "tokens_out")
+    ]
     one = F.struct(*told, _version().alias("version"))
     return votes.groupBy("text_key").agg(F.array_sort(F.collect_list(one)).alias("votes"))
 

@@ -1,5 +1,6 @@
 """Votes: who says which label. Models come in as functions; people come in through labelled files."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -44,8 +45,9 @@ class Voters:
     Attributes:
         encoder: model_name, model_version and model_hash of what makes the vectors.
         encode: frames of (text_hash, voter_text) become frames of `ENCODED`.
-        recall: frames of (text_hash, voter_text, vector) become frames of `CAST`: the votes that cost next to nothing.
+        recall: frames of (text_hash, voter_text, vector, latency_ms) become frames of `CAST`: the cheap votes.
         ask: the same for the language model, which is asked about some texts; None where it is off.
+        render: writes the prompt that the model would be asked with about a redacted text.
         asked_by: columns of a vote of the language model that say by which versions and settings it was cast.
     """
 
@@ -54,6 +56,7 @@ class Voters:
     recall: MapBatches
     ask: MapBatches | None
     asked_by: dict[str, str]
+    render: Callable[[str], str] | None = None
 
 
 def voter_texts(records: DataFrame) -> DataFrame:
@@ -86,16 +89,16 @@ def distinct_texts(texts: DataFrame) -> DataFrame:
 
 
 def with_vectors(once: DataFrame, vectors: DataFrame) -> DataFrame:
-    """Show voters a text together with its vector.
+    """Show voters a text together with its vector, and what that took.
 
     Args:
         once: what `distinct_texts` gave.
         vectors: `ENCODED`'s columns.
 
     Returns:
-        once's columns and vector.
+        once's columns, vector and latency_ms.
     """
-    return once.join(vectors.select("text_hash", "vector"), on="text_hash", how="inner")
+    return once.join(vectors, on="text_hash", how="inner")
 
 
 def unclustered(records: DataFrame) -> DataFrame:

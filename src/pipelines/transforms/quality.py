@@ -11,7 +11,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from pipelines.transforms.agreement import current
-from pipelines.vocabulary import Place, Voter
+from pipelines.vocabulary import Place, Tier, Voter
 
 MESSAGE_COUNTS = ["messages", "invalid", "redeliveries", "waiting", "records", "records_of_files"]
 PLACE_COUNTS = ["gold", "quarantine", "shed", "discarded", "pending", "in_two_places", "unplaced"]
@@ -80,8 +80,9 @@ def quarantine_by_reason(quarantine: DataFrame, *other_places: DataFrame) -> Dat
 
 
 def votes_by_voter(votes: DataFrame) -> DataFrame:
-    """Count votes: name (voter), rows."""
-    return _counted_by(votes, F.col("voter"))
+    """Count votes: name (voter, with its tier when the vote was taken over), rows."""
+    taken_over = F.col("tier").isin(Tier.CACHE.value, Tier.CLUSTER.value)
+    return _counted_by(votes, F.concat("voter", F.when(taken_over, F.concat(F.lit(" by "), "tier")).otherwise("")))
 
 
 def redactions_by_type(tickets: DataFrame) -> DataFrame:

@@ -1,0 +1,82 @@
+"""`plan`: what labelling a file would take and give, before anything runs."""
+
+from typing import Annotated
+
+import typer
+
+from pipelines.adapters.redactor import build_redactor
+from pipelines.adapters.spark import worker_count
+from pipelines.adapters.text_files import read_named_texts
+from pipelines.cli.opening import labelling_workspace, open_spark, prepare_models, voters_of, with_slm
+from pipelines.cli.options import (
+    FileArgument,
+    IdColumn,
+    IntentsOption,
+    JsonOption,
+    SlmOption,
+    TextColumn,
+    WorkspaceOption,
+)
+from pipelines.cli.screens import counting, out, show_json, show_table
+from pipelines.errors import InputDataError
+from pipelines.intents import load_intents
+from pipelines.jobs.label_application import label_texts
+from pipelines.jobs.planning import Plan, asked_text, choose_sample, expect
+
+
+def plan(
+    file: FileArgument,
+    text_column: TextColumn = None,
+    id_column: IdColumn = None,
+    sample: Annotated[int, typer.Option("--sample", min=1, help="Texts that are labelled to find out.")] = 100,
+    intents: IntentsOption = None,
+    slm: SlmOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what labelling a file would take (calls, tokens, minutes, money) and give, with one whole prompt to read."""
+    texts = read_named_texts(file, text_column, id_column)
+    if not texts:
+        raise InputDataError(f"{file} has no rows: there is nothing to plan.")
+    with labelling_workspace(workspace, intents) as found:
+        chosen = with_slm(found, slm)
+        known = load_intents(intents) if intents else chosen.intents
+        names, settings = [intent.name for intent in known], chosen.settings
+        prepare_models(chosen)
+        redactor, voters = build_redactor(settings.redaction, chosen.pseudonym_key()), voters_of(chosen, known)()
+        with open_spark(chosen) as spark, counting("labelling a sample", min(sample, len(texts))) as count:
+            labelled = [*label_texts(spark, choose_sample(texts, sample), settings, names, redactor, voters)]
+            count(len(labelled))
+            workers = worker_count(spark)
+        shown = asked_text(labelled) if voters.render else None
+        prompt = voters.render(shown) if voters.render and shown is not None else None
+    expected = expect(labelled, len(texts), workers, settings.endpoint)
+    if as_json:
+        show_json({**expected.as_dict(), "labels": names, "prompt": prompt})
+    else:
+        show_plan(expected, names, prompt)
+
+
+def show_plan(expected: Plan, names: list[str], prompt: str | None) -> None:
+    """Print the prompt and what to expect."""
+    if prompt is not None:
+        out.print("One whole prompt, redacted as the model would read it:")
+        out.print(prompt, markup=False, highlight=False)
+    out.print(f"Labels that can come out ({len(names)}): {', '.join(names)}, unknown", markup=False)
+    share, low, high = expected.coverage
+    money = f"{expected.money:,.2f}" if expected.money else "none"
+    told = [
+        ("texts", f"{expected.texts:,}"),
+        ("of these labelled for this plan", f"{expected.sampled:,}"),
+        ("the model is asked about", f"{expected.calls:,} ({expected.asked / expected.sampled:.0%})"),
+        ("tokens in, out", f"{shown(expected.tokens_in)}, {shown(expected.tokens_out)}"),
+        ("voters' time on this machine", f"{expected.minutes:,.1f} minutes"),
+        ("money", money),
+        ("would reach gold", f"{share:.0%} (95 % interval {low:.0%} to {high:.0%})"),
+    ]
+    show_table("What to expect", ("what", "figure"), told)
+
+
+def shown(tokens: int | None) -> str:
+    """Write a number of tokens."""
+    return "not counted" if tokens is None else f"{tokens:,}"

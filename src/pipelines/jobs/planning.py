@@ -1,0 +1,87 @@
+"""What labelling a file would take and give, from a sample of it: calls, tokens, time, money, coverage."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+
+from pipelines.adapters.text_files import NamedText
+from pipelines.jobs.label_application import Labelled
+from pipelines.kernels.statistics import clopper_pearson
+from pipelines.labelling_settings import EndpointSettings
+from pipelines.vocabulary import Tier, Verdict, Voter
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to expect of a file.
+
+    Attributes:
+        texts: in the file.
+        sampled: of these, labelled for this plan.
+        asked: of the sampled ones, how many the language model itself voted on.
+        calls: expected for the whole file; near-duplicates would save some of them.
+        tokens_in, tokens_out: expected; None where nobody counts tokens.
+        minutes: of the voters, on as many workers as there are cores; redaction and tables come on top.
+        money: expected, by the endpoint's prices; 0 without an endpoint.
+        coverage: share of the sample that would reach gold, and its 95 % interval.
+    """
+
+    texts: int
+    sampled: int
+    asked: int
+    calls: int
+    tokens_in: int | None
+    tokens_out: int | None
+    minutes: float
+    money: float
+    coverage: tuple[float, float, float]
+
+    def as_dict(self) -> dict[str, object]:
+        """For `--json`."""
+        return asdict(self)
+
+
+def choose_sample(texts: Sequence[NamedText], most: int) -> list[NamedText]:
+    """Take some texts, chosen by hash and in the file's order: the same file gives the same sample."""
+    ranked = sorted(texts, key=lambda one: sha256(f"{one.id}\n{one.text}".encode()).hexdigest())
+    chosen = {id(one) for one in ranked[:most]}
+    return [one for one in texts if id(one) in chosen]
+
+
+def expect(labelled: Sequence[Labelled], texts: int, workers: int, endpoint: EndpointSettings) -> Plan:
+    """Scale what a sample took and gave to the whole file.
+
+    Args:
+        labelled: the sample, at least one.
+        texts: in the whole file.
+        workers: that label at a time.
+        endpoint: whose prices count, where one is asked.
+    """
+    scale = texts / len(labelled)
+    votes = [vote for one in labelled for vote in one.votes]
+    calls = [vote for vote in votes if vote["voter"] == Voter.SLM.value and vote["tier"] == Tier.MODEL.value]
+    tokens_in, tokens_out = (scaled(calls, name, scale) for name in ("tokens_in", "tokens_out"))
+    accepted = sum(one.verdict == Verdict.ACCEPTED.value for one in labelled)
+    return Plan(
+        texts=texts,
+        sampled=len(labelled),
+        asked=len(calls),
+        calls=round(len(calls) * scale),
+        tokens_in=tokens_in,
+        tokens_out=tokens_out,
+        minutes=sum(float(vote["latency_ms"]) for vote in votes) * scale / workers / 60_000,
+        money=endpoint.cost(tokens_in or 0, tokens_out or 0) if endpoint.url else 0.0,
+        coverage=(accepted / len(labelled), *clopper_pearson(accepted, len(labelled))),
+    )
+
+
+def scaled(calls: Sequence[dict[str, object]], name: str, scale: float) -> int | None:
+    """Scale a sum of tokens; None when one call did not count them."""
+    counted = [call[name] for call in calls]
+    return None if None in counted else round(sum(int(str(number)) for number in counted) * scale)
+
+
+def asked_text(labelled: Sequence[Labelled]) -> str | None:
+    """Give a redacted text that the language model was asked about; else any that was shown to voters."""
+    asked = (one.text for one in labelled if any(vote["voter"] == Voter.SLM.value for vote in one.votes))
+    return next(asked, None) or next((one.text for one in labelled if one.votes), None)
