@@ -1,7 +1,9 @@
 """One Spark session a run, made lazily; each setting that differs from the product's own is justified."""
 
+import gc
 import os
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,19 @@ def spark(scratch: Path) -> Iterator[SparkSession]:
     session.conf.set("spark.sql.adaptive.enabled", "false")
     yield session
     session.stop()
+
+
+TESTS_OF_SPARK = count()
+COLLECTED_EVERY = 5
+
+
+@pytest.fixture(autouse=True)
+def release_jvm_objects(request: pytest.FixtureRequest) -> Iterator[None]:
+    # Frames and queries in cycles keep their plans alive in the JVM; among a million objects of the models Python does
+    # not look for cycles for many minutes, and the heap fills.
+    yield
+    if "spark" in request.fixturenames and next(TESTS_OF_SPARK) % COLLECTED_EVERY == 0:
+        gc.collect()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A real broker for the run, empty tables copied per test, and labellers that stand in for models."""
 
+import gc
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -39,6 +40,13 @@ def single_task_shuffles(spark: SparkSession) -> Iterator[None]:
     spark.conf.set("spark.sql.shuffle.partitions", "1")
     yield
     spark.conf.set("spark.sql.shuffle.partitions", before)
+
+
+@pytest.fixture(autouse=True)
+def release_queries() -> Iterator[None]:
+    # A query that has ended holds a session of its own in the JVM.
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -77,7 +77,7 @@ def test_each_file_is_read_once_and_no_more_than_asked_for_at_a_time(lake: Lake)
     assert files_per_batch(lake) == [2, 2, 1, 1]
 
 
-@pytest.mark.parametrize("point", ["after_landed_files", "after_label_files"])
+@pytest.mark.parametrize("point", [pytest.param("after_landed_files", marks=pytest.mark.slow), "after_label_files"])
 def test_a_crash_after_a_write_loses_and_doubles_no_file(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, point: str
 ) -> None:
@@ -93,6 +93,7 @@ def test_a_crash_after_a_write_loses_and_doubles_no_file(
     assert len(lake.rows("bronze.landed_files", "file_key")) == 3
 
 
+@pytest.mark.slow
 def test_continuous_streams_read_what_is_dropped_later(lake: Lake) -> None:
     deadline, turns = time.monotonic() + 120, count()
 
@@ -137,6 +138,7 @@ def test_a_new_epoch_reads_no_file_twice_and_misses_none_that_was_archived(lake:
     assert set(before) < set(lake.rows("bronze.label_files", "path", "query_epoch", "batch_id"))
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_tells_names_is_refused_and_a_new_epoch_writes_no_row_twice(lake: Lake) -> None:
     drop(lake, "a.csv")
     lake.run("bronze")

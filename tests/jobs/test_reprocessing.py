@@ -108,6 +108,7 @@ def test_what_the_old_rules_left_is_gone_from_every_table(lake: Lake) -> None:
     assert not any(find_leaks(folder, [NAME, SECOND]) for folder in outside)
 
 
+@pytest.mark.slow
 def test_streams_go_on_and_a_second_run_finds_nothing_to_do(lake: Lake) -> None:
     reprocess(lake)
     after = [lake.rows(table, "record_id", "text") for table in TABLES], books(lake)
@@ -145,6 +146,7 @@ def test_a_run_that_was_cut_off_is_finished_by_the_next(
     assert books(lake) == before
 
 
+@pytest.mark.slow
 def test_a_copy_that_still_tells_an_old_value_is_found_and_named(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     before = books(lake)
     monkeypatch.setattr(reprocessing, "route", lambda *arguments: None)

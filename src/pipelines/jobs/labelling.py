@@ -16,7 +16,7 @@ from pipelines.faults import hit
 from pipelines.jobs.flow import Flow
 from pipelines.labelling_settings import LabellingSettings
 from pipelines.transforms.cascade import asked_texts, plan_questions, same_answers, taken_votes
-from pipelines.transforms.embedding import at_no_cost, embedded, known_vectors, new_vectors, where_known
+from pipelines.transforms.embedding import embedded, known_vectors, new_vectors, where_known
 from pipelines.transforms.labelling import CAST, Voters, cast_votes, distinct_texts, voter_texts, with_vectors
 
 SEEN = ("text_hash", "voter_text", "vector", "latency_ms")
@@ -48,19 +48,17 @@ def label(records: DataFrame, annotations: DataFrame, flow: Flow, write: BatchWr
 
 
 def embed(texts: DataFrame, once: DataFrame, voters: Voters, flow: Flow, write: BatchWrite) -> DataFrame:
-    """Commit a vector for each record, encoding only texts that have none; gives what is stored, one row a text."""
-    known = stored_vectors(once, voters, flow)
-    vectors = known.transform(at_no_cost).unionByName(once.transform(new_vectors, known, voters))
-    append_once(texts.transform(embedded, vectors, voters), flow.store, tables.EMBEDDINGS, write)
-    hit("after_embeddings")
-    return hold(stored_vectors(once, voters, flow))
+    """Commit a vector for each record, encoding only texts that have none; gives them, one row a text.
 
-
-def stored_vectors(once: DataFrame, voters: Voters, flow: Flow) -> DataFrame:
-    """Read the vectors that texts have already."""
+    What is encoded again after a crash is equal to the last bit: each text is read alone.
+    """
     stored = read_table(flow.spark, flow.store, tables.EMBEDDINGS)
     batches = once.transform(where_known, stored, voters)
-    return once.transform(known_vectors, read_batches(stored, batches), voters)
+    known = once.transform(known_vectors, read_batches(stored, batches), voters)
+    vectors = hold(known.unionByName(once.transform(new_vectors, known, voters)))
+    append_once(texts.transform(embedded, vectors, voters), flow.store, tables.EMBEDDINGS, write)
+    hit("after_embeddings")
+    return vectors
 
 
 def vote(seen: DataFrame, voters: Voters, settings: LabellingSettings, past: DataFrame) -> DataFrame:

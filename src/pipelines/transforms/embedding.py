@@ -20,7 +20,7 @@ def where_known(texts: DataFrame, stored: DataFrame, voters: Voters) -> DataFram
 
 
 def known_vectors(texts: DataFrame, stored: DataFrame, voters: Voters) -> DataFrame:
-    """Take the vectors of texts that stand already, with what they cost the micro-batch that met the text last.
+    """Take the vectors of texts that stand already: they cost nothing now.
 
     Args:
         texts: with text_hash.
@@ -31,13 +31,8 @@ def known_vectors(texts: DataFrame, stored: DataFrame, voters: Voters) -> DataFr
         `ENCODED`'s columns, one row a text.
     """
     same = stored.where(_by(voters)).join(texts.select("text_hash"), on="text_hash", how="left_semi")
-    vector, cost = F.min_by("vector", "record_id"), F.min("latency_ms")
-    return same.groupBy("text_hash").agg(vector.alias("vector"), cost.alias("latency_ms"))
-
-
-def at_no_cost(vectors: DataFrame) -> DataFrame:
-    """Say that vectors that stand already cost nothing now."""
-    return vectors.withColumn("latency_ms", F.lit(0.0))
+    once = same.groupBy("text_hash").agg(F.min_by("vector", "record_id").alias("vector"))
+    return once.withColumn("latency_ms", F.lit(0.0))
 
 
 def new_vectors(texts: DataFrame, known: DataFrame, voters: Voters) -> DataFrame:
