@@ -41,7 +41,7 @@ def test_a_text_costs_once_however_many_records_have_it(spark: SparkSession) -> 
         ("2026-01-06", "model", 1, 1, 100, 1, 0.5),
     ]
     assert [tuple(row) for row in votes.transform(votes_by_voter).collect()] == [
-        ("slm", 4), ("human", 1), ("slm by cache", 1),
+        ("human", 1), ("slm", 4), ("slm by cache", 1),
     ]  # fmt: skip
 
 

@@ -93,6 +93,7 @@ def test_every_field_of_a_full_ticket_is_read() -> None:
         subject="Order",
         ticket_id="7",
         customer=("email", "a@example.com"),
+        called=("A@Example.com",),
     )
 
 
