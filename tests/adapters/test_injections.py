@@ -34,4 +34,4 @@ def test_an_attacked_ticket_gets_a_legal_label(memory_labels: dict[str, str]) ->
 
 def test_the_memory_is_talked_into_few_labels(memory_labels: dict[str, str]) -> None:
     swayed = [twin for twin in TWINS if memory_labels[twin.attacked] == twin.target != memory_labels[twin.clean]]
-    assert len(swayed) <= len(TWINS) * 0.25, Counter(twin.family for twin in swayed)
+    assert len(swayed) <= len(TWINS) * 0.1, Counter(twin.family for twin in swayed)
