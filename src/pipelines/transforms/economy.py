@@ -22,12 +22,12 @@ def labelling_economy(votes: DataFrame) -> DataFrame:
     models = votes.where(F.col("voter") != Voter.HUMAN.value)
     keys = (F.to_date("voted_at").alias("day"), "voter", *VERSIONS, "tier", "device")
     once = models.groupBy(*keys, "text_hash").agg(
-        F.count(F.lit(1)).alias("votes"),
+        F.sum(F.lit(1)).alias("votes"),
         *(F.max(name).alias(name) for name in ("tokens_in", "tokens_out", "latency_ms")),
     )
     return once.groupBy("day", "voter", *VERSIONS, "tier", "device").agg(
         F.sum("votes").alias("votes"),
-        F.count(F.lit(1)).alias("texts"),
+        F.sum(F.lit(1)).alias("texts"),
         F.sum("tokens_in").alias("tokens_in"),
         F.sum("tokens_out").alias("tokens_out"),
         F.round(F.sum("latency_ms") / 1000, 3).alias("seconds"),
@@ -53,8 +53,8 @@ def cluster_disagreement(votes: DataFrame) -> DataFrame:
         & F.col("label").isNotNull()
     ).dropDuplicates([*SAME, "text_hash"])
     cluster = Window.partitionBy(*SAME, "cluster_id").orderBy("voted_at", "vote_id")
-    told = asked.withColumns({"place": F.row_number().over(cluster), "leading": F.first("label").over(cluster)})
+    told = asked.withColumns({"place": F.row_number().over(cluster), "leading": F.first_value("label").over(cluster)})
     sample = told.where("place > 1")
     return sample.groupBy(*VERSIONS).agg(
-        F.count(F.lit(1)).alias("sampled"), F.count_if(F.col("label") != F.col("leading")).alias("differing")
+        F.sum(F.lit(1)).alias("sampled"), F.count_if(F.col("label") != F.col("leading")).alias("differing")
     )
