@@ -4,9 +4,8 @@ import json
 import time
 from pathlib import Path
 
-from pipelines.adapters.redactor import build_redactor
 from pipelines.adapters.text_files import read_named_texts, write_lines
-from pipelines.cli.opening import labelling_workspace, open_spark, prepare_models, voters_of, with_slm
+from pipelines.cli.opening import open_spark, open_trial
 from pipelines.cli.options import (
     FileArgument,
     IdColumn,
@@ -18,7 +17,6 @@ from pipelines.cli.options import (
     WorkspaceOption,
 )
 from pipelines.cli.screens import counting, out, show_json, show_table
-from pipelines.intents import load_intents
 from pipelines.jobs.label_application import LabelReport, label_texts, report_labels
 
 MOST_LABELS = 20
@@ -36,19 +34,17 @@ def label(
 ) -> None:
     """Label a file as the stream would: `id, label, confidence, votes, verdict, reason` a line; nothing is stored."""
     texts = read_named_texts(file, text_column, id_column)
-    with labelling_workspace(workspace, intents) as found:
-        chosen = with_slm(found, slm)
-        known = load_intents(intents) if intents else chosen.intents
-        prepare_models(chosen)
-        redactor = build_redactor(chosen.settings.redaction, chosen.pseudonym_key())
-        with open_spark(chosen) as spark, counting("labelling", len(texts)) as count:
-            began = time.monotonic()
-            labelled = []
-            names, voters = [intent.name for intent in known], voters_of(chosen, known)()
-            for one in label_texts(spark, texts, chosen.settings, names, redactor, voters):
-                labelled.append(one)
-                count(len(labelled))
-            seconds = time.monotonic() - began
+    with (
+        open_trial(workspace, intents, slm) as (chosen, trial),
+        open_spark(chosen) as spark,
+        counting("labelling", len(texts)) as count,
+    ):
+        began = time.monotonic()
+        labelled = []
+        for one in label_texts(spark, texts, trial):
+            labelled.append(one)
+            count(len(labelled))
+        seconds = time.monotonic() - began
     write_lines(out_file, (json.dumps(one.as_dict(), ensure_ascii=False) for one in labelled))
     report = report_labels(labelled, seconds)
     show_json(report.as_dict()) if as_json else show_labels(report, out_file)

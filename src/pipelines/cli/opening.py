@@ -24,6 +24,7 @@ from pipelines.declaration import Table
 from pipelines.errors import UsageError
 from pipelines.intents import Intent, load_intents
 from pipelines.jobs.flow import Flow
+from pipelines.jobs.label_application import Trial
 from pipelines.labelling_settings import SlmMode
 from pipelines.settings import Settings
 from pipelines.settings_base import EMBEDDED
@@ -127,6 +128,22 @@ def labelling_workspace(named: Path | None, intents: Path | None) -> Iterator[Wo
         )
     with tempfile.TemporaryDirectory(prefix="lakehouse-") as folder:
         yield init_workspace(Path(folder) / "workspace", load_intents(intents))
+
+
+@contextmanager
+def open_trial(named: Path | None, intents: Path | None, slm: SlmMode | None) -> Iterator[tuple[Workspace, Trial]]:
+    """Give what labels a file without storing anything: the workspace's voters, or those for the intents of a file.
+
+    Raises:
+        UsageError: when there is no workspace, and no intents to make one of.
+    """
+    with labelling_workspace(named, intents) as found:
+        chosen = with_slm(found, slm)
+        known = load_intents(intents) if intents else chosen.intents
+        prepare_models(chosen)
+        redactor = build_redactor(chosen.settings.redaction, chosen.pseudonym_key())
+        labels = [intent.name for intent in known]
+        yield chosen, Trial(chosen.settings, labels, redactor, voters_of(chosen, known)())
 
 
 def voters_of(workspace: Workspace, intents: list[Intent] | None = None) -> Callable[[], Voters]:

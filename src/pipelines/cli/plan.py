@@ -4,10 +4,9 @@ from typing import Annotated
 
 import typer
 
-from pipelines.adapters.redactor import build_redactor
 from pipelines.adapters.spark import worker_count
 from pipelines.adapters.text_files import read_named_texts
-from pipelines.cli.opening import labelling_workspace, open_spark, prepare_models, voters_of, with_slm
+from pipelines.cli.opening import open_spark, open_trial
 from pipelines.cli.options import (
     FileArgument,
     IdColumn,
@@ -19,7 +18,6 @@ from pipelines.cli.options import (
 )
 from pipelines.cli.screens import counting, out, show_json, show_table
 from pipelines.errors import InputDataError
-from pipelines.intents import load_intents
 from pipelines.jobs.label_application import label_texts
 from pipelines.jobs.planning import Plan, asked_text, choose_sample, expect
 
@@ -38,23 +36,18 @@ def plan(
     texts = read_named_texts(file, text_column, id_column)
     if not texts:
         raise InputDataError(f"{file} has no rows: there is nothing to plan.")
-    with labelling_workspace(workspace, intents) as found:
-        chosen = with_slm(found, slm)
-        known = load_intents(intents) if intents else chosen.intents
-        names, settings = [intent.name for intent in known], chosen.settings
-        prepare_models(chosen)
-        redactor, voters = build_redactor(settings.redaction, chosen.pseudonym_key()), voters_of(chosen, known)()
+    with open_trial(workspace, intents, slm) as (chosen, trial):
         with open_spark(chosen) as spark, counting("labelling a sample", min(sample, len(texts))) as count:
-            labelled = [*label_texts(spark, choose_sample(texts, sample), settings, names, redactor, voters)]
+            labelled = [*label_texts(spark, choose_sample(texts, sample), trial)]
             count(len(labelled))
             workers = worker_count(spark)
-        shown = asked_text(labelled) if voters.render else None
-        prompt = voters.render(shown) if voters.render and shown is not None else None
-    expected = expect(labelled, len(texts), workers, settings.endpoint)
+        text, render = asked_text(labelled), trial.voters.render
+        prompt = render(text) if render and text is not None else None
+    expected = expect(labelled, len(texts), workers, trial.settings.endpoint)
     if as_json:
-        show_json({**expected.as_dict(), "labels": names, "prompt": prompt})
+        show_json({**expected.as_dict(), "labels": trial.labels, "prompt": prompt})
     else:
-        show_plan(expected, names, prompt)
+        show_plan(expected, trial.labels, prompt)
 
 
 def show_plan(expected: Plan, names: list[str], prompt: str | None) -> None:

@@ -68,21 +68,24 @@ class LabelReport:
         return {**figures, **{name: dict(one) for name, one in counters.items()}}
 
 
-def label_texts(
-    spark: SparkSession,
-    texts: Sequence[NamedText],
-    settings: Settings,
-    known_labels: list[str],
-    redactor: MapBatches,
-    voters: Voters,
-) -> Iterator[Labelled]:
+@dataclass(frozen=True)
+class Trial:
+    """What labels a file on trial: the stream's own settings, redactor and voters, and the labels that may come out."""
+
+    settings: Settings
+    labels: list[str]
+    redactor: MapBatches
+    voters: Voters
+
+
+def label_texts(spark: SparkSession, texts: Sequence[NamedText], trial: Trial) -> Iterator[Labelled]:
     """Redact the texts of a file, let every voter vote and the gate judge, as the streams do; in their order."""
     now = datetime.now(UTC)
-    records = hold(raw_texts(spark, texts, settings).transform(redact, redactor))
+    records = hold(raw_texts(spark, texts, trial.settings).transform(redact, trial.redactor))
     nobody, nothing = (spark.createDataFrame([], table.columns) for table in (ANNOTATIONS, DECISIONS))
     told = hold(records.transform(unclustered).transform(voter_texts))
-    votes = hold(vote_unstored(told, voters, settings.labelling).transform(cast_votes, told, nobody, now))
-    decided = records.transform(judge, votes, nothing, known_labels, settings.gate, now)
+    votes = hold(vote_unstored(told, trial.voters, trial.settings.labelling).transform(cast_votes, told, nobody, now))
+    decided = records.transform(judge, votes, nothing, trial.labels, trial.settings.gate, now)
     for one, row in zip(texts, stream_rows(records.transform(explain, decided, votes)), strict=True):
         said = tuple(vote.asDict(recursive=True) for vote in row["votes"] or ())
         yield Labelled(one.id, row["label"], row["confidence"], row["verdict"], row["reason"], said, row["text"])
