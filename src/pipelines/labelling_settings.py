@@ -21,9 +21,12 @@ class LabellingSettings:
     """Plain cosine to the nearest label (examples and centre) at which a text is as likely unknown as known."""
     unknown_softness: float = 0.045
     slm: SlmMode = "auto"
-    """auto: where memory is below slm_below_confidence, plus the audit share. all: every text. off: none."""
+    """auto: where the others are below slm_below_confidence, plus the audit share. all: every text. off: none."""
     slm_from_confidence: float = 0.6
-    """Below it the model cannot change the verdict: (0.6 + 1) / 2 is just the gate's 0.8."""
+    """Where the mean of the memory and the student is below it, the model cannot change the verdict.
+
+    With the memory alone, (0.6 + 1) / 2 is just the gate's 0.8; with the student too, it would have to be 0.7.
+    """
     slm_below_confidence: float = 0.8
     slm_audit_share: float = 0.02
     """Share of the sure texts, chosen by hash of the text, that the language model votes on as well."""

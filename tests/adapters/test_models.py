@@ -60,6 +60,14 @@ def test_both_voters_answer_and_say_who_they_are(pinned: PinnedVersions, model_r
     assert {memory["device"], slm["device"]} <= {"cpu", "cuda"}
 
 
+def test_an_answer_is_of_the_encoder_too_that_chose_what_the_model_was_shown(
+    pinned: PinnedVersions, model_registry: str
+) -> None:
+    other = replace(pinned, encoder=replace(pinned.encoder, weights_hash="0" * 64))
+    ours, theirs = (build_voters(one, INTENTS, ALL, model_registry).asked_by for one in (pinned, other))
+    assert {name for name in ours if ours[name] != theirs[name]} == {"decoding"}
+
+
 def test_probabilities_add_up_and_the_best_two_are_the_vote(pinned: PinnedVersions, model_registry: str) -> None:
     for _, vote in ask(pinned, model_registry, "someone stole my card").iterrows():
         listed = [(share["label"], share["probability"]) for share in vote["alternatives"]]

@@ -36,13 +36,14 @@ def test_a_sample_is_scaled_to_the_whole_file() -> None:
     assert (expected.sampled, expected.asked, expected.calls) == (4, 1, 1_000)
     assert (expected.tokens_in, expected.tokens_out) == (300_000, 1_000)
     assert expected.money == pytest.approx(0.61)
-    assert expected.minutes == pytest.approx(1_010 * 1_000 / 2 / 60_000)
+    assert expected.minutes == pytest.approx((30 + 980 / 8) * 1_000 / 2 / 60_000), "8 requests are under way at once"
     share, low, high = expected.coverage
     assert share == 0.5
     assert low == pytest.approx(0.0676, abs=1e-4)
     assert high == pytest.approx(0.9324, abs=1e-4)
     uncounted = expect([labelled("accepted", vote("slm"))], 10, 2, EndpointSettings())
     assert (uncounted.tokens_in, uncounted.money) == (None, 0.0)
+    assert expect([labelled("accepted", vote("slm"))], 10, 2, endpoint).money is None
 
 
 def test_the_same_file_gives_the_same_sample_in_its_order() -> None:

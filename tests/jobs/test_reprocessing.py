@@ -98,6 +98,10 @@ def test_what_the_old_rules_left_is_gone_from_every_table(lake: Lake) -> None:
     assert SECOND not in texts(lake)
     assert books(lake) == before
     assert {version for (version,) in lake.rows("silver.tickets", "redaction_version")} == {"v2", "v1"}
+    # What was made of the old texts, and could be told by, is gone too; votes on the new ones can be taken over.
+    hashes = [set(lake.rows(table, "record_id", "text_hash")) for table in ("silver.embeddings", "silver.labels")]
+    assert hashes[0] == {pair for pair in hashes[1] if pair[1] is not None}
+    assert len(hashes[0]) == len({record_id for record_id, _ in hashes[0]})
     # Changed records are judged again, once; the verdicts stay as the rule says.
     numbers = [number for _, number in lake.rows("gold.decisions", "record_id", "decision_no")]
     assert sorted(numbers) == [1] * before["records"] + [2] * 5

@@ -35,6 +35,7 @@ def cast(frame: pd.DataFrame, voter: str, answers: Sequence[tuple[str | None, fl
     rows = pd.DataFrame([dict.fromkeys(CAST.fieldNames())] * len(frame), dtype=object)
     rows["text_hash"], rows["voter"], rows["model_version"] = frame["text_hash"].to_numpy(), voter, "1"
     rows["label"], rows["confidence"] = zip(*answers, strict=True) if answers else ([], [])
+    rows["alternatives"] = [[{"label": label, "probability": number}] for label, number in answers]
     return rows.assign(
         tier="model", latency_ms=7.0, tokens_in=30, tokens_out=1, confidence=rows["confidence"].astype(float)
     )
@@ -76,6 +77,24 @@ def test_the_model_is_asked_where_it_can_change_the_verdict(spark: SparkSession)
         spark, [("refund 0.1 a", None), ("unknown 0.9 a", None), ("none 0 a", None)], replace(AUTO, slm="all")
     )
     assert set(everywhere) == {"refund 0.1 a", "unknown 0.9 a"}
+
+
+def test_the_student_has_its_part_in_the_doubt(spark: SparkSession) -> None:
+    """The gate takes the mean over all voters, so the doubt is that of all who voted so far."""
+
+    def both(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        for texts in frames:
+            said = [str(text).split() for text in texts["voter_text"]]
+            for place, voter in ((0, "memory"), (2, "student")):
+                yield cast(texts, voter, [(words[place], float(words[place + 1])) for words in said])
+
+    doubtful = ["refund 0.5 refund 0.71", "refund 0.9 refund 0.3"]
+    beyond = ["refund 0.7 refund 0.9", "refund 0.5 refund 0.6", "login 0.9 refund 0.9", "unknown 0.7 refund 0.6"]
+    texts = [*doubtful, *beyond]
+    rows = [(hash_of(text), text, None, f"{place:03d}", [1.0], 0.0) for place, text in enumerate(texts)]
+    seen, nothing = spark.createDataFrame(rows, SEEN), frame(spark, LABELS)
+    votes = vote(seen, voters(both, model), AUTO, nothing).collect()
+    assert {row.text_hash for row in votes if row.voter == "slm"} == {hash_of(text) for text in doubtful}
 
 
 def test_a_share_of_the_sure_texts_is_asked_all_the_same(spark: SparkSession) -> None:

@@ -30,6 +30,7 @@ def test_a_text_costs_once_however_many_records_have_it(spark: SparkSession) -> 
         asked("a", "h1", "c", 0, record_id="r2"),
         asked("b", "h2", None, 1, record_id="r3"),
         asked("a", "h1", "c", 2, record_id="r4", **free),
+        asked("b", "h2", None, 3, record_id="r6", vote_id="asked once more"),
         asked("a", "h3", "c", 60 * 24, record_id="r5"),
         vote("a", 0.9, "human"),
     )
@@ -37,11 +38,11 @@ def test_a_text_costs_once_however_many_records_have_it(spark: SparkSession) -> 
     told = [(str(row.day), row.tier, row.votes, row.texts, row.tokens_in, row.tokens_out, row.seconds) for row in rows]
     assert told == [
         ("2026-01-05", "cache", 1, 1, 0, 0, 0.0),
-        ("2026-01-05", "model", 3, 2, 200, 2, 1.0),
+        ("2026-01-05", "model", 4, 2, 300, 3, 1.5),
         ("2026-01-06", "model", 1, 1, 100, 1, 0.5),
     ]
     assert [tuple(row) for row in votes.transform(votes_by_voter).collect()] == [
-        ("human", 1), ("slm", 4), ("slm by cache", 1),
+        ("human", 1), ("slm", 5), ("slm by cache", 1),
     ]  # fmt: skip
 
 

@@ -122,18 +122,34 @@ def append_once(
         writer.save(store.path(table))
 
 
-def update_rows(frame: DataFrame, store: TableStore, table: Table, key: str, names: Sequence[str]) -> None:
-    """Replace some columns of rows that stand, in one transaction; streams that read the table pass it over."""
+def update_rows(
+    frame: DataFrame, store: TableStore, table: Table, key: str, names: Sequence[str], but: BatchWrite | None = None
+) -> None:
+    """Replace some columns of rows that stand, in one transaction; streams that read the table pass it over.
+
+    Args:
+        frame: the key and the new values.
+        store: where the tables stand.
+        table: whose rows.
+        key: the column that rows are found by.
+        names: the columns to replace.
+        but: a batch whose rows stay as they are.
+    """
     new: dict[str, str | Column] = {name: f"new.{name}" for name in names}
     target = delta_table(frame.sparkSession, store, table).alias("old")
-    target.merge(frame.alias("new"), f"old.{key} = new.{key}").whenMatchedUpdate(set=new).execute()
+    rows = f"old.{key} = new.{key}" + (f" AND {not_of(but)}" if but else "")
+    target.merge(frame.alias("new"), rows).whenMatchedUpdate(set=new).execute()
 
 
 def delete_rows(keys: DataFrame, store: TableStore, table: Table, key: str, but: BatchWrite) -> None:
     """Delete the rows with these keys, but those of one batch; streams that read the table pass it over."""
     target = delta_table(keys.sparkSession, store, table).alias("old")
-    others = f"NOT (old.query_epoch = '{but.query_epoch}' AND old.batch_id = {but.batch_id})"
-    target.merge(keys.alias("gone"), f"old.{key} = gone.{key} AND {others}").whenMatchedDelete().execute()
+    target.merge(keys.alias("gone"), f"old.{key} = gone.{key} AND {not_of(but)}").whenMatchedDelete().execute()
+
+
+def not_of(write: BatchWrite) -> str:
+    """Leave the rows of a micro-batch out of a merge."""
+    return f"NOT (old.query_epoch = '{write.query_epoch}' AND old.batch_id = {write.batch_id})"
 
 
 def next_batch(spark: SparkSession, store: TableStore, query: str, tables: Sequence[Table]) -> int:
@@ -204,7 +220,10 @@ def register_views(spark: SparkSession, store: TableStore) -> None:
     votes.transform(cluster_disagreement).createOrReplaceTempView("silver_labels_disagreement")
 
 
-def read_place(spark: SparkSession, store: TableStore, place: Place) -> DataFrame:
-    """Read a place as users and exports see it: never a record twice, nor one on its way somewhere else."""
+def read_place(spark: SparkSession, store: TableStore, place: Place, version: int | None = None) -> DataFrame:
+    """Read a place as users and exports see it: never a record twice, nor one on its way somewhere else.
+
+    At a version of its table, it has the rows of then, without those that have moved since.
+    """
     others = [read_table(spark, store, table) for other, table in PLACES.items() if other is not place]
-    return current(read_table(spark, store, PLACES[place]), *others)
+    return current(read_table(spark, store, PLACES[place], version), *others)

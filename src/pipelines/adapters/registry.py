@@ -84,7 +84,7 @@ def pin_student(client: "MlflowClient", uri: str, encoder: PinnedModel) -> Pinne
     model = find_model(client, uri)
     if model is None or model.tags.get(ENCODER_TAG) != encoder.weights_hash:
         return None
-    return pin_model(client, uri)
+    return pin_found(client, uri, model)
 
 
 def find_model(client: "MlflowClient", uri: str) -> "ModelVersion | None":
@@ -103,14 +103,25 @@ def name_served(endpoint: EndpointSettings) -> PinnedModel:
 
 def pin_model(client: "MlflowClient", uri: str) -> PinnedModel:
     """Resolve a model's URI."""
-    name, model = read_reference(uri)[0], find_model(client, uri)
-    tags = model.tags if model else {}
-    if model is None or not {WEIGHTS_TAG, FILES_TAG} <= set(tags):
-        what = "is not in the registry" if model is None else "was registered without the hashes of its files"
-        raise ModelNotFoundError(f"Model {uri} {what}. Type: lakehouse setup, or set models.*_uri to another.")
+    model = find_model(client, uri)
+    if model is None:
+        raise cannot_pin(uri, "is not in the registry")
+    return pin_found(client, uri, model)
+
+
+def pin_found(client: "MlflowClient", uri: str, model: "ModelVersion") -> PinnedModel:
+    """Pin the version that a URI led to; looked up once, or the alias might have moved in between."""
+    name, tags = read_reference(uri)[0], model.tags
+    if not {WEIGHTS_TAG, FILES_TAG} <= set(tags):
+        raise cannot_pin(uri, "was registered without the hashes of its files")
     version_uri = f"models:/{name}/{model.version}"
     location = client.get_model_version_download_uri(name, model.version)
     return PinnedModel(name, str(model.version), version_uri, location, tags[WEIGHTS_TAG], tags[FILES_TAG])
+
+
+def cannot_pin(uri: str, why: str) -> ModelNotFoundError:
+    """Say what is wrong with a model's URI, and what to do."""
+    return ModelNotFoundError(f"Model {uri} {why}. Type: lakehouse setup, or set models.*_uri to another.")
 
 
 def pin_prompt(client: "MlflowClient", uri: str, needs: Sequence[str]) -> PinnedPrompt:

@@ -119,7 +119,9 @@ def decoding(voter: Voter, task: Task) -> str:
     """The settings that decide a voter's answer, as JSON."""
     shared = ("neighbours", "temperature", "unknown_similarity", "unknown_softness", "slm_candidates")
     # A served model answers with its own probabilities, and is shown no examples.
-    slm = () if task.served else ("slm_examples", "slm_max_text_tokens", "slm_temperature")
-    # The memory chooses what the language model is shown, so its settings decide that answer too.
+    slm = ("slm_max_text_tokens", *(() if task.served else ("slm_examples", "slm_temperature")))
+    # The memory chooses what the language model is shown, so its settings and its encoder decide that answer too.
     names = (*shared, *slm) if voter == Voter.SLM else shared
-    return json.dumps({name: getattr(task.settings, name) for name in names}, sort_keys=True)
+    told = {name: getattr(task.settings, name) for name in names}
+    chosen_by = {"encoder": task.pinned.encoder.weights_hash} if voter == Voter.SLM else {}
+    return json.dumps({**told, **chosen_by}, sort_keys=True)

@@ -57,7 +57,7 @@ def show_plan(expected: Plan, names: list[str], prompt: str | None) -> None:
         out.print(prompt, markup=False, highlight=False)
     out.print(f"Labels that can come out ({len(names)}): {', '.join(names)}, unknown", markup=False)
     share, low, high = expected.coverage
-    money = f"{expected.money:,.2f}" if expected.money else "none"
+    money = "not known: tokens were not counted" if expected.money is None else f"{expected.money:,.2f}"
     told = [
         ("texts", f"{expected.texts:,}"),
         ("of these labelled for this plan", f"{expected.sampled:,}"),

@@ -17,7 +17,7 @@ from pipelines.jobs.flow import Flow
 from pipelines.labelling_settings import LabellingSettings
 from pipelines.transforms.cascade import asked_texts, plan_questions, same_answers, taken_votes
 from pipelines.transforms.embedding import embedded, known_vectors, new_vectors, where_known
-from pipelines.transforms.labelling import CAST, Voters, cast_votes, distinct_texts, voter_texts, with_vectors
+from pipelines.transforms.labelling import CAST, Voters, cast_votes, distinct_texts, spread, voter_texts, with_vectors
 
 SEEN = ("text_hash", "voter_text", "vector", "latency_ms")
 """What voters are shown."""
@@ -80,5 +80,5 @@ def vote(seen: DataFrame, voters: Voters, settings: LabellingSettings, past: Dat
     planned = hold(seen.transform(asked_texts, near, settings).transform(plan_questions, answers, settings))
     if planned.isEmpty():
         return near
-    answered = hold(planned.where("asks").select(*SEEN).mapInPandas(voters.ask, CAST))
+    answered = hold(spread(planned.where("asks").select(*SEEN), "text_hash").mapInPandas(voters.ask, CAST))
     return near.unionByName(answered).unionByName(planned.transform(taken_votes, answered))

@@ -21,8 +21,9 @@ class Plan:
         asked: of the sampled ones, how many the language model itself voted on.
         calls: expected for the whole file; near-duplicates would save some of them.
         tokens_in, tokens_out: expected; None where nobody counts tokens.
-        minutes: of the voters, on as many workers as there are cores; redaction and tables come on top.
-        money: expected, by the endpoint's prices; 0 without an endpoint.
+        minutes: of the voters, on as many workers as there are cores, each with as many requests under way as an
+            endpoint may get; redaction and tables come on top.
+        money: expected, by the endpoint's prices; 0 without an endpoint, None where it does not count tokens.
         coverage: share of the sample that would reach gold, and its 95 % interval.
     """
 
@@ -33,7 +34,7 @@ class Plan:
     tokens_in: int | None
     tokens_out: int | None
     minutes: float
-    money: float
+    money: float | None
     coverage: tuple[float, float, float]
 
     def as_dict(self) -> dict[str, object]:
@@ -69,10 +70,23 @@ def expect(labelled: Sequence[Labelled], texts: int, workers: int, endpoint: End
         calls=round(len(calls) * scale),
         tokens_in=tokens_in,
         tokens_out=tokens_out,
-        minutes=sum(float(vote["latency_ms"]) for vote in votes) * scale / workers / 60_000,
-        money=endpoint.cost(tokens_in or 0, tokens_out or 0) if endpoint.url else 0.0,
+        minutes=sum(milliseconds(vote, endpoint) for vote in votes) * scale / workers / 60_000,
+        money=price(tokens_in, tokens_out, endpoint),
         coverage=(accepted / len(labelled), *clopper_pearson(accepted, len(labelled))),
     )
+
+
+def milliseconds(vote: dict[str, object], endpoint: EndpointSettings) -> float:
+    """Give the time of a worker that a vote took: of a served model's, other requests were under way meanwhile."""
+    at_once = endpoint.concurrency if endpoint.url and vote["voter"] == Voter.SLM.value else 1
+    return float(str(vote["latency_ms"])) / at_once
+
+
+def price(tokens_in: int | None, tokens_out: int | None, endpoint: EndpointSettings) -> float | None:
+    """Price the tokens of an endpoint; None when nobody counted them."""
+    if not endpoint.url:
+        return 0.0
+    return None if tokens_in is None or tokens_out is None else endpoint.cost(tokens_in, tokens_out)
 
 
 def scaled(calls: Sequence[dict[str, object]], name: str, scale: float) -> int | None:

@@ -39,7 +39,9 @@ from pipelines.transforms.reprocessing import (
     reopen,
     stale_records,
     still_telling,
+    tell_old_hashes,
     tell_old_texts,
+    without_hash,
 )
 from pipelines.transforms.text_features import text_features
 
@@ -128,8 +130,7 @@ def raw_texts(flow: Flow) -> DataFrame:
 def judge_again(flow: Flow, tell: Callable[[str], None]) -> int:
     """Embed, vote and decide anew on every record of which a copy tells an old text, and replace the copies."""
     spark, store = flow.spark, flow.store
-    copies = [read_table(spark, store, table) for table in COPIES]
-    changed = hold(read_table(spark, store, tables.TICKETS_SILVER).transform(tell_old_texts, copies))
+    changed = hold(find_changed(flow))
     count = changed.count()
     if not count:
         return 0
@@ -140,11 +141,25 @@ def judge_again(flow: Flow, tell: Callable[[str], None]) -> int:
     records = hold(tickets.join(changed, on="record_id", how="left_semi"))
     nobody = read_table(spark, store, tables.ANNOTATIONS).limit(0)
     label(records, nobody, flow, write)
-    # The vectors of the old texts tell them in their way.
+    # Vectors of the old texts tell them in their way, and a short value can be guessed from its text's hash.
     delete_rows(changed, store, tables.EMBEDDINGS, "record_id", but=write)
+    update_rows(changed.transform(without_hash), store, tables.LABELS, "record_id", ("text_hash",), but=write)
     hit("after_voting_again")
     decide_again(flow, changed, records, write)
     return count
+
+
+def find_changed(flow: Flow) -> DataFrame:
+    """Find the records of which a copy, a vector or a vote still tells another text than silver: record_id."""
+
+    def read(table: Table) -> DataFrame:
+        return read_table(flow.spark, flow.store, table)
+
+    tickets = read(tables.TICKETS_SILVER)
+    found = tickets.transform(tell_old_texts, [read(table) for table in COPIES])
+    for table in (tables.EMBEDDINGS, tables.LABELS):
+        found = found.unionByName(tickets.transform(tell_old_hashes, read(table)))
+    return found.distinct()
 
 
 def decide_again(flow: Flow, changed: DataFrame, records: DataFrame, write: BatchWrite) -> None:
@@ -184,5 +199,5 @@ def count_telling(flow: Flow, table: Table, names: Sequence[str], values: DataFr
 
 def delete_old_files(flow: Flow) -> None:
     """Delete the files of earlier versions of these tables: with them goes the past that old values still stand in."""
-    for table in (*TELLING, tables.EMBEDDINGS):
+    for table in (*TELLING, tables.EMBEDDINGS, tables.LABELS):
         vacuum(flow.spark, flow.store, table)

@@ -9,9 +9,10 @@ from pyspark.sql import SparkSession
 
 from pipelines.adapters.delta import TableStore, read_place, read_table, table_version
 from pipelines.adapters.frames import stream_rows
-from pipelines.contracts import EMBEDDINGS, TRAINING_EXAMPLES
+from pipelines.contracts import CLUSTER_MERGES, EMBEDDINGS, TRAINING_EXAMPLES
 from pipelines.intents import Intent, examples_hash, label_set_hash, name_text
 from pipelines.kernels.student import LEAST_EXAMPLES, Student, fit_student
+from pipelines.transforms.clusters import current_clusters
 from pipelines.transforms.training import learning_rows
 from pipelines.vocabulary import Place
 
@@ -70,7 +71,10 @@ def read_learning_set(
         encode: gives texts their vectors by it.
     """
     places = {intent.name: place for place, intent in enumerate(intents)}
-    gold, stored = read_place(spark, store, Place.GOLD), read_table(spark, store, EMBEDDINGS)
+    read = {table: table_version(spark, store, table) for table in (TRAINING_EXAMPLES, EMBEDDINGS)}
+    stored = read_table(spark, store, EMBEDDINGS, read[EMBEDDINGS])
+    merges = read_table(spark, store, CLUSTER_MERGES)
+    gold = read_place(spark, store, Place.GOLD, read[TRAINING_EXAMPLES]).transform(current_clusters, merges)
     rows = [
         row
         for row in stream_rows(gold.transform(learning_rows, stored, encoder_hash, MOST_EXAMPLES))
@@ -81,7 +85,7 @@ def read_learning_set(
     learnt = np.array([row["vector"] for row in rows], dtype=np.float64).reshape(len(rows), vectors.shape[1])
     owners = [*(place for _, place in shown), *(places[row["label"]] for row in rows)]
     sources = Counter("people" if row["by_human"] else "models" for row in rows) + Counter(intents=len(shown))
-    tables = {table.full_name: table_version(spark, store, table) for table in (TRAINING_EXAMPLES, EMBEDDINGS)}
+    tables = {table.full_name: version for table, version in read.items()}
     return LearningSet(
         np.concatenate([vectors[: len(shown)], learnt]), np.array(owners, dtype=np.int64), vectors[len(shown) :],
         sources, tables,

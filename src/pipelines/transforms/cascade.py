@@ -1,14 +1,16 @@
 """The cascade: the language model is asked where its vote can change a verdict, and no question is asked twice.
 
-Whom the memory leaves in doubt is asked about; of these a text that was asked before takes its vote from there (tier
-`cache`), and of a near-duplicate cluster one text is asked and the others take its vote over (tier `cluster`). A share
-of the sure texts and of the followers, chosen by hash, is asked all the same: it measures what the shortcuts cost.
+What the memory and the student leave in doubt is asked about; of it a text that was asked before takes its vote from
+there (tier `cache`), and of a near-duplicate cluster one text is asked and the others take its vote over (tier
+`cluster`). A share of the sure texts and of the followers, chosen by hash, is asked all the same: it measures what the
+shortcuts cost.
 """
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from pipelines.labelling_settings import LabellingSettings
+from pipelines.transforms.evidence import MEAN_DECIMALS
 from pipelines.transforms.labelling import CAST, CAST_NAMES
 from pipelines.vocabulary import UNKNOWN_LABEL, Tier, Voter
 
@@ -18,13 +20,12 @@ SURE_DIGITS, FOLLOWER_DIGITS = 1, 1 + HASH_DIGITS
 
 
 def asked_texts(texts: DataFrame, votes: DataFrame, settings: LabellingSettings) -> DataFrame:
-    """Choose the texts that the language model votes on, given the memory's votes.
+    """Choose the texts that the language model votes on, given the votes of the memory and the student.
 
     It votes where it can change the verdict: below `slm_from_confidence` even a certain model could not lift the
-    mean of both to the gate. Where the memory is sure, it votes on a share. It knows no `unknown`, so a text that is
-    rather that is not shown to it; nor is one that the memory could not read.
+    mean of all to the gate. Where the others are sure, it votes on a share. It knows no `unknown`, so a text that is
+    rather that is not shown to it; nor is one that they could not read.
     """
-    memory = votes.where(F.col("voter") == Voter.MEMORY.value).select("text_hash", "label", "confidence")
     if settings.slm == "all":
         asked = F.col("label").isNotNull()
     else:
@@ -32,7 +33,8 @@ def asked_texts(texts: DataFrame, votes: DataFrame, settings: LabellingSettings)
         doubtful = ~is_sure & (F.col("confidence") >= settings.slm_from_confidence)
         sampled = is_sure & _sampled(SURE_DIGITS, settings.slm_audit_share)
         asked = (F.col("label") != UNKNOWN_LABEL) & (doubtful | sampled)
-    return texts.join(memory.where(asked).select("text_hash"), on="text_hash", how="left_semi")
+    chosen = votes.transform(_opinions).where(asked).select("text_hash")
+    return texts.join(chosen, on="text_hash", how="left_semi")
 
 
 def same_answers(votes: DataFrame, asked_by: dict[str, str]) -> DataFrame:
@@ -60,11 +62,13 @@ def plan_questions(asked: DataFrame, answers: DataFrame, settings: LabellingSett
     """
     in_sample = _sampled(FOLLOWER_DIGITS, settings.slm_cluster_audit_share)
     own = answers.where((F.col("tier") == Tier.MODEL.value) & F.col("cluster_id").isNotNull() & ~in_sample)
-    same = _first(answers.where(F.lit(settings.slm_cache)), "text_hash", "same")
-    led = _first(own.where(F.lit(settings.slm_clusters)), "cluster_id", "led")
+    same = _first(answers.where(F.lit(settings.slm_cache)), asked, "text_hash", "same")
+    led = _first(own.where(F.lit(settings.slm_clusters)), asked, "cluster_id", "led")
     known = asked.join(same, on="text_hash", how="left").join(led, on="cluster_id", how="left")
     is_open, alone = F.col("same").isNull(), F.col("cluster_id").isNull() | F.lit(not settings.slm_clusters)
-    order = Window.partitionBy("cluster_id").orderBy(~is_open, in_sample, "position", "text_hash")
+    # Texts without a cluster must not end up in one partition: each is its own.
+    family = F.coalesce("cluster_id", "text_hash")
+    order = Window.partitionBy(family).orderBy(~is_open, in_sample, "position", "text_hash")
     is_first = is_open & ~in_sample & F.col("led").isNull() & (F.row_number().over(order) == 1)
     ranked = known.withColumns({"leads": ~alone & is_first, "is_free": alone | in_sample})
     asks = is_open & (F.col("is_free") | F.col("leads"))
@@ -93,9 +97,31 @@ def taken_votes(planned: DataFrame, answered: DataFrame) -> DataFrame:
     )
 
 
-def _first(votes: DataFrame, key: str, name: str) -> DataFrame:
-    """Give each key its earliest vote, as one column."""
-    return votes.groupBy(key).agg(F.min_by(_vote(), F.struct("voted_at", "vote_id")).alias(name))
+def _opinions(votes: DataFrame) -> DataFrame:
+    """Say of each text which label the cheap voters think likeliest, and how likely they find it on average.
+
+    The label is that of the most confident vote, the confidence the mean over all of them: what the gate would see.
+
+    Returns:
+        text_hash, label, confidence; no row for a text that nobody could read.
+    """
+    first = F.min(F.struct((-F.col("confidence")).alias("doubt"), "label"))["label"]
+    listed = F.flatten(F.collect_list("alternatives"))
+    by_text = (
+        votes.where(F.col("label").isNotNull())
+        .groupBy("text_hash")
+        .agg(first.alias("label"), listed.alias("listed"), F.sum(F.lit(1)).alias("voters"))
+    )
+    given = F.transform("listed", lambda share: F.when(share["label"] == F.col("label"), share["probability"]))
+    total = F.aggregate(F.array_compact(given), F.lit(0.0), lambda total, probability: total + probability)
+    # Rounded: the order of the sum is not fixed, and .8 must not miss .8.
+    return by_text.select("text_hash", "label", F.round(total / F.col("voters"), MEAN_DECIMALS).alias("confidence"))
+
+
+def _first(votes: DataFrame, asked: DataFrame, key: str, name: str) -> DataFrame:
+    """Give each key that is asked about its earliest vote, as one column."""
+    wanted = votes.join(asked.select(key).distinct(), on=key, how="left_semi")
+    return wanted.groupBy(key).agg(F.min_by(_vote(), F.struct("voted_at", "vote_id")).alias(name))
 
 
 def _vote() -> Column:

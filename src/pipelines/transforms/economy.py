@@ -17,17 +17,18 @@ def labelling_economy(votes: DataFrame) -> DataFrame:
 
     Returns:
         day (UTC), voter, model_name, model_version, prompt_name, prompt_version, tier, device, votes, texts, tokens_in,
-        tokens_out, seconds. A text's cost counts once, however many records have it.
+        tokens_out, seconds. A text's cost counts once a micro-batch, however many of its records have it.
     """
     models = votes.where(F.col("voter") != Voter.HUMAN.value)
     keys = (F.to_date("voted_at").alias("day"), "voter", *VERSIONS, "tier", "device")
-    once = models.groupBy(*keys, "text_hash").agg(
+    # Votes of one micro-batch are cast at one time, and on one text by one call.
+    once = models.groupBy(*keys, "voted_at", "text_hash").agg(
         F.sum(F.lit(1)).alias("votes"),
         *(F.max(name).alias(name) for name in ("tokens_in", "tokens_out", "latency_ms")),
     )
     return once.groupBy("day", "voter", *VERSIONS, "tier", "device").agg(
         F.sum("votes").alias("votes"),
-        F.sum(F.lit(1)).alias("texts"),
+        F.count_distinct("text_hash").alias("texts"),
         F.sum("tokens_in").alias("tokens_in"),
         F.sum("tokens_out").alias("tokens_out"),
         F.round(F.sum("latency_ms") / 1000, 3).alias("seconds"),

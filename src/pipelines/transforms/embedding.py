@@ -4,7 +4,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from pipelines.contracts import EMBEDDINGS
-from pipelines.transforms.labelling import ENCODED, IDENTITY_NAMES, Voters
+from pipelines.transforms.labelling import ENCODED, IDENTITY_NAMES, Voters, spread
 
 BATCH = ("query_epoch", "batch_id")
 """What names a micro-batch, and so the few files that it wrote."""
@@ -42,7 +42,7 @@ def new_vectors(texts: DataFrame, known: DataFrame, voters: Voters) -> DataFrame
 
 def encoded(texts: DataFrame, voters: Voters) -> DataFrame:
     """Let the encoder read texts; gives `ENCODED`'s columns."""
-    return texts.select("text_hash", "voter_text").mapInPandas(voters.encode, ENCODED)
+    return spread(texts.select("text_hash", "voter_text"), "text_hash").mapInPandas(voters.encode, ENCODED)
 
 
 def embedded(texts: DataFrame, vectors: DataFrame, voters: Voters) -> DataFrame:

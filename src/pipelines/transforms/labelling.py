@@ -82,10 +82,16 @@ def distinct_texts(texts: DataFrame) -> DataFrame:
         text_hash, voter_text, cluster_id, position; sorted, so that a retry sees the texts in the same order.
     """
     first = F.min(F.struct("position", "cluster_id")).alias("first")
-    once = _spread(texts).groupBy("text_hash", "voter_text").agg(first)
+    once = spread(texts, "text_hash", "voter_text").groupBy("text_hash", "voter_text").agg(first)
     return once.select("text_hash", "voter_text", "first.cluster_id", "first.position").sortWithinPartitions(
         "text_hash"
     )
+
+
+def spread(texts: DataFrame, *names: str) -> DataFrame:
+    """Put the same number of texts on every core; without a number, Spark would merge small partitions into one."""
+    partitions = str(texts.sparkSession.conf.get("spark.sql.shuffle.partitions"))
+    return texts.repartition(int(partitions), *names) if partitions.isdigit() else texts.repartition(*names)
 
 
 def with_vectors(once: DataFrame, vectors: DataFrame) -> DataFrame:
@@ -142,13 +148,6 @@ def human_votes(annotations: DataFrame) -> DataFrame:
         F.lit(Tier.PERSON.value).alias("tier"),
         F.lit(FILE_MODEL).alias("model_name"),
     )
-
-
-def _spread(texts: DataFrame) -> DataFrame:
-    """Put the same number of texts on every core; without a number, Spark would merge small partitions into one."""
-    partitions = str(texts.sparkSession.conf.get("spark.sql.shuffle.partitions"))
-    names = ("text_hash", "voter_text")
-    return texts.repartition(int(partitions), *names) if partitions.isdigit() else texts.repartition(*names)
 
 
 def _vote_id() -> Column:

@@ -7,6 +7,7 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from pipelines.transforms.labelling import voter_texts
 from pipelines.transforms.normalisation import normalise_text
 from pipelines.vocabulary import Reason
 
@@ -47,6 +48,23 @@ def tell_old_texts(tickets: DataFrame, places: Sequence[DataFrame]) -> DataFrame
         copies = place.select("record_id", F.struct(*TEXTS).alias("copy")).join(now, on="record_id", how="inner")
         found = found.unionByName(copies.where(~F.col("copy").eqNullSafe(F.col("now"))).select("record_id"))
     return found.dropDuplicates(["record_id"])
+
+
+def tell_old_hashes(tickets: DataFrame, rows: DataFrame) -> DataFrame:
+    """Find the records of which a row was made from another text than voters would see now: record_id.
+
+    Args:
+        tickets: silver.tickets.
+        rows: with record_id and text_hash; one without a hash was made from no text.
+    """
+    now = tickets.transform(voter_texts).select("record_id", "text_hash")
+    made = rows.where(F.col("text_hash").isNotNull())
+    return made.join(now, on=["record_id", "text_hash"], how="left_anti").select("record_id").distinct()
+
+
+def without_hash(records: DataFrame) -> DataFrame:
+    """Say of records that no hash of their text is kept: record_id, text_hash."""
+    return records.select("record_id", F.lit(None).cast("string").alias("text_hash"))
 
 
 def open_again(previous: DataFrame, changed: DataFrame) -> DataFrame:
