@@ -37,8 +37,11 @@ class LabellingSettings:
     slm_cluster_audit_share: float = 0.05
     """Share of these others, chosen by hash of the text, that the language model votes on as well."""
     slm_candidates: int = 6
-    """Labels scored per text: the memory's shortlist."""
+    """Labels scored per text: the memory's shortlist. With {{labels}} in the prompt all are, and so many are told."""
     slm_examples: int = 2
+    """Verified examples that a prompt with {{examples}} shows."""
+    slm_orders: int = 2
+    """Orders in which a prompt with {{labels}} lists them, each read and averaged: a label's place must not decide."""
     slm_max_text_tokens: int = 256
     slm_temperature: float = 1.5
     """Softness of the language model's vote over nats per token; below 1 it would be far surer than it is right."""
@@ -46,7 +49,13 @@ class LabellingSettings:
     def __post_init__(self) -> None:
         for key in ("temperature", "unknown_softness", "slm_temperature"):
             require(getattr(self, key) > 0, f"labelling.{key}", "must be above 0")
-        for key, least in (("neighbours", 1), ("slm_candidates", 2), ("slm_examples", 0), ("slm_max_text_tokens", 1)):
+        for key, least in (
+            ("neighbours", 1),
+            ("slm_candidates", 2),
+            ("slm_examples", 0),
+            ("slm_orders", 1),
+            ("slm_max_text_tokens", 1),
+        ):
             require(getattr(self, key) >= least, f"labelling.{key}", f"must be at least {least}")
         between = 0 <= self.slm_from_confidence <= self.slm_below_confidence
         require(between, "labelling.slm_from_confidence", "must be between 0 and labelling.slm_below_confidence")
@@ -65,6 +74,8 @@ class ModelSettings:
     student_uri: str = "models:/intent-student@champion"
     """What `lakehouse train` makes; it votes as soon as it is there and fits the encoder."""
     prompt_uri: str = "prompts:/intent-prompt@champion"
+    """With {{examples}} the model says how likely the words of each label on the memory's shortlist are, behind the
+    nearest examples; with {{labels}} it reads all labels under codes, and answers with a code: many texts a pass."""
 
     def __post_init__(self) -> None:
         for key in ("slm_uri", "encoder_uri", "student_uri"):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -22,11 +22,12 @@ from pipelines.vocabulary import Voter
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from pipelines.adapters.served_model import ServedModel
     from pipelines.kernels.candidates import Head
 
+Network = TypeVar("Network", bound="torch.nn.Module")
 Vectors = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 ENCODER_MAX_TOKENS = 256
@@ -72,7 +73,7 @@ class LanguageModel:
     """A loaded causal language model."""
 
     tokenizer: "PreTrainedTokenizerBase"
-    network: "torch.nn.Module"
+    network: "PreTrainedModel"
 
     def tokens(self, text: str) -> tuple[int, ...]:
         """Token ids of a piece of a prompt; control tokens written in it are read as plain letters."""
@@ -127,7 +128,7 @@ def load_head(model: PinnedModel, prompt: PinnedPrompt, tracking_uri: str) -> "H
     return read_head(slm.network, slm.opening(opening or rest.partition("{{ticket}}")[0] or "\n"))
 
 
-def settle(network: "torch.nn.Module") -> "torch.nn.Module":
+def settle(network: Network) -> Network:
     """Put a model where it runs: bf16 on a GPU, fp32 with one thread on a CPU; ready to answer, not to learn."""
     import torch
 

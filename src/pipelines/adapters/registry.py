@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 EXAMPLES, LABELS, TICKET = "{{examples}}", "{{labels}}", "{{ticket}}"
+NEAR, CHOICE = (EXAMPLES, TICKET), (LABELS, TICKET)
+"""What a prompt holds that shows the nearest examples, and one that lists all labels."""
 SERVED_VERSION = "served"
 CHAMPION = "champion"
 """The alias of the version that votes."""
@@ -73,10 +75,10 @@ def pin_versions(
     encoder = pin_model(client, settings.encoder_uri)
     student = pin_student(client, settings.student_uri, encoder)
     if endpoint and endpoint.url:
-        prompt = pin_prompt(client, endpoint.prompt_uri, (LABELS, TICKET))
+        prompt = pin_prompt(client, endpoint.prompt_uri, CHOICE)
         return PinnedVersions(encoder, name_served(endpoint) if slm_needed else None, prompt, student)
     slm = pin_model(client, settings.slm_uri) if slm_needed else None
-    return PinnedVersions(encoder, slm, pin_prompt(client, settings.prompt_uri, (EXAMPLES, TICKET)), student)
+    return PinnedVersions(encoder, slm, pin_prompt(client, settings.prompt_uri, NEAR, CHOICE), student)
 
 
 def pin_student(client: "MlflowClient", uri: str, encoder: PinnedModel) -> PinnedModel | None:
@@ -124,8 +126,11 @@ def cannot_pin(uri: str, why: str) -> ModelNotFoundError:
     return ModelNotFoundError(f"Model {uri} {why}. Type: lakehouse setup, or set models.*_uri to another.")
 
 
-def pin_prompt(client: "MlflowClient", uri: str, needs: Sequence[str]) -> PinnedPrompt:
-    """Resolve a prompt's URI, past MLflow's own cache of aliases, which is up to a minute behind."""
+def pin_prompt(client: "MlflowClient", uri: str, *kinds: Sequence[str]) -> PinnedPrompt:
+    """Resolve a prompt's URI, past MLflow's own cache of aliases, which is up to a minute behind.
+
+    It must hold all placeholders of one kind.
+    """
     name, alias, number = read_reference(uri)
     prompt = found(
         lambda: client.get_prompt_version_by_alias(name, alias) if alias else client.get_prompt_version(name, number)
@@ -134,8 +139,9 @@ def pin_prompt(client: "MlflowClient", uri: str, needs: Sequence[str]) -> Pinned
     if prompt is None or not isinstance(template, str):
         what = "is not in the prompt registry" if prompt is None else "is a chat, expected one text"
         raise ModelNotFoundError(f"Prompt {uri} {what}. Type: lakehouse setup, or set models.prompt_uri to another.")
-    for placeholder in unfilled(template, needs):
-        raise ModelNotFoundError(f"Prompt {uri} must hold {placeholder} once; register a version that does.")
+    if all(unfilled(template, kind) for kind in kinds):
+        wanted = " or ".join(" and ".join(kind) for kind in kinds)
+        raise ModelNotFoundError(f"Prompt {uri} must hold {wanted}, each once; register a version that does.")
     return PinnedPrompt(name, str(prompt.version), hash_text(template), template)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from pipelines.adapters.model_files import PinnedModel, PinnedVersions
+from pipelines.adapters.registry import LABELS
 from pipelines.intents import Intent, examples_hash, label_set_hash
 from pipelines.labelling_settings import LabellingSettings
 from pipelines.vocabulary import Tier, Voter
@@ -29,6 +30,11 @@ class Task:
     settings: LabellingSettings
     tracking_uri: str
     served: bool = False
+
+    @property
+    def coded(self) -> bool:
+        """Whether the registry's model is shown all labels under codes, and nothing of the memory's."""
+        return not self.served and LABELS in self.pinned.prompt.template
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,7 @@ def versions(voter: Voter, task: Task) -> dict[str, str | None]:
         "prompt_version": prompt.version if prompt else None,
         "prompt_hash": prompt.hash if prompt else None,
         "label_set_hash": label_set_hash(list(task.intents)),
-        "examples_hash": examples_hash(list(task.intents)),
+        "examples_hash": None if by_slm and task.coded else examples_hash(list(task.intents)),
         "decoding": decoding(voter, task),
     }
 
@@ -118,6 +124,9 @@ def since(started: float) -> float:
 def decoding(voter: Voter, task: Task) -> str:
     """The settings that decide a voter's answer, as JSON."""
     shared = ("neighbours", "temperature", "unknown_similarity", "unknown_softness", "slm_candidates")
+    if voter == Voter.SLM and task.coded:
+        names = ("slm_candidates", "slm_orders", "slm_max_text_tokens", "slm_temperature")
+        return json.dumps({name: getattr(task.settings, name) for name in names}, sort_keys=True)
     # A served model answers with its own probabilities, and is shown no examples.
     slm = ("slm_max_text_tokens", *(() if task.served else ("slm_examples", "slm_temperature")))
     # The memory chooses what the language model is shown, so its settings and its encoder decide that answer too.

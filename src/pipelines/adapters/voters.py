@@ -78,7 +78,9 @@ def ask_frames(task: Task, served: ServedModel | None, frames: Iterable[pd.DataF
     """
     for frame in frames:
         keys, texts = columns_of(frame)
-        rows = ask([str(text) for text in texts], look_up(frame, remember(task), task)[1], task, served)
+        words = [str(text) for text in texts]
+        opinions = None if task.coded else look_up(frame, remember(task), task)[1]
+        rows = ask_coded(words, task) if task.coded else ask(words, opinions, task, served)
         named_rows = [named(key, row) for key, row in zip(keys, rows, strict=True)]
         yield pd.DataFrame(named_rows, columns=CAST.fieldNames())
 
@@ -112,8 +114,30 @@ def ask_own(text: str, shortlist: list[int], near: list[int], task: Task) -> Row
     return vote_row(Voter.SLM, scored.shares if scored else [], Cost(since(started), tokens, 0), task)
 
 
+def ask_coded(texts: Sequence[str], task: Task) -> list[Row]:
+    """Let the language model of the registry choose among all labels, many texts a pass."""
+    from pipelines.adapters.coded_voter import CodedAnswer, open_coded, score_coded
+
+    # Read before the clock starts: it is the first votes' only by chance.
+    open_coded(task)
+    started = time.perf_counter()
+    try:
+        answers: list[CodedAnswer | None] = [*score_coded(texts, task)]
+    except Exception:  # which of them it was shows when each is read alone
+        answers = [spared(lambda words: score_coded([words], task)[0], text, task) for text in texts]
+    took = since(started) / max(len(texts), 1)
+    return [
+        vote_row(Voter.SLM, one.shares if one else [], Cost(took, one.tokens if one else None, 0), task)
+        for one in answers
+    ]
+
+
 def render_prompt(task: Task, text: str) -> str:
     """Write the prompt that the language model would be asked with about a redacted text."""
+    if task.coded:
+        from pipelines.adapters.coded_voter import render_coded
+
+        return render_coded(text, task)
     vectors = load_encoder(task.pinned.encoder, task.tracking_uri).encode([text])
     opinions = recall(vectors, remember(task), task)
     shortlist = [int(label) for label in neighbours.shortlist(opinions.shares, task.settings.slm_candidates)[0]]

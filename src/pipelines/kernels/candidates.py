@@ -88,6 +88,6 @@ def tree_mask(head_length: int, text_length: int, tree: Tree, dtype: torch.dtype
 
 
 def to_probabilities(scores: Floats, temperature: float) -> Floats:
-    """Softmax over the candidates' log-likelihoods; a temperature above 1 makes a model that is too sure less so."""
-    weights = np.exp((scores - scores.max()) / temperature)
-    return np.asarray(weights / weights.sum())
+    """Softmax over the last axis, of log-likelihoods; a temperature above 1 makes a model that is too sure less so."""
+    weights = np.exp((scores - scores.max(axis=-1, keepdims=True)) / temperature)
+    return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
