@@ -17,6 +17,9 @@ from pipelines.adapters.registry import pin_versions
 from pipelines.adapters.vote_rows import Task
 from pipelines.errors import ModelNotFoundError
 from pipelines.intents import Intent
+from pipelines.kernels import scoring
+from pipelines.kernels.label_trees import ClosedSet
+from pipelines.kernels.scoring import Head, Reader
 from pipelines.labelling_settings import LabellingSettings, ModelSettings
 from pipelines.transforms.labelling import CAST
 from tests.builders import cast_on
@@ -112,14 +115,12 @@ def test_control_tokens_and_delimiters_in_a_ticket_are_plain_letters(
     slm = load_slm(pinned.slm, model_registry)
     seen: list[tuple[int, ...]] = []
 
-    def watch(model: object, head: object, prompt: list[int], candidates: list[tuple[int, ...]]) -> object:
+    def watch(reader: Reader, head: Head, prompt: list[int], answers: ClosedSet) -> object:
         seen.append(tuple(prompt))
-        return real(model, head, prompt, candidates)
+        return real(reader, head, prompt, answers)
 
-    from pipelines.kernels import candidates as scoring
-
-    real = scoring.score_candidates
-    monkeypatch.setattr(scoring, "score_candidates", watch)
+    real = scoring.score_answers
+    monkeypatch.setattr(scoring, "score_answers", watch)
     ask(
         pinned,
         model_registry,

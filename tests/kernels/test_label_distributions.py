@@ -8,6 +8,7 @@ from pipelines.kernels.label_distributions import (
     margins,
     normalised_entropies,
     place_bias,
+    to_probabilities,
     top_labels,
 )
 from pipelines.kernels.label_trees import Floats
@@ -21,6 +22,12 @@ def test_a_prior_is_taken_off_in_logarithms() -> None:
     calibrated = np.exp(calibrate(logs_of([0.5, 0.3, 0.2], [0.8, 0.1, 0.1]), np.log([0.8, 0.1, 0.1])))
     assert calibrated[0] == pytest.approx(np.array([0.625, 3.0, 2.0]) / 5.625)
     assert calibrated[1] == pytest.approx(np.full(3, 1 / 3))
+
+
+def test_a_higher_temperature_makes_the_answer_less_sure() -> None:
+    assert to_probabilities(np.array([0.0, np.log(3.0)]), 1.0) == pytest.approx([0.25, 0.75])
+    both = to_probabilities(np.array([[0.0, np.log(9.0)], [-2000.0, -1000.0]]), 2.0)
+    assert both == pytest.approx(np.array([[0.25, 0.75], [0.0, 1.0]]))
 
 
 def test_orders_start_with_the_given_one_and_spread_each_label_over_the_list() -> None:

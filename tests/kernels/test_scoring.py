@@ -12,7 +12,7 @@ from pipelines.errors import TextTooLongError
 from pipelines.kernels.label_distributions import calibrate
 from pipelines.kernels.label_trees import ClosedSet, Floats, Tokens
 from pipelines.kernels.packing import Packed
-from pipelines.kernels.scoring import Head, Prompt, Reader, read_prompt, score_texts
+from pipelines.kernels.scoring import Head, Prompt, Reader, read_prompt, score_answers, score_texts
 from tests.kernels.networks import grown, tiny_gpt2, tiny_gptj, tiny_granite, tiny_llama, tiny_qwen
 
 HEAD, TAIL = (3, 4, 5, 6, 7, 8, 9), (11, 12)
@@ -26,8 +26,13 @@ def random_texts(count: int, longest: int, seed: int, vocabulary: int = 64) -> l
     return [random.integers(0, vocabulary, random.integers(0, longest + 1)).tolist() for _ in range(count)]
 
 
-@torch.inference_mode()
 def whole_prompts(network: PreTrainedModel, prompt: Prompt, texts: Sequence[Tokens]) -> Floats:
+    logs = likelihoods(network, prompt, texts)
+    return np.asarray(logs - np.logaddexp.reduce(logs, axis=1, keepdims=True))
+
+
+@torch.inference_mode()
+def likelihoods(network: PreTrainedModel, prompt: Prompt, texts: Sequence[Tokens]) -> Floats:
     rows = []
     for text in texts:
         before = [*prompt.head, *text, *prompt.tail]
@@ -36,8 +41,7 @@ def whole_prompts(network: PreTrainedModel, prompt: Prompt, texts: Sequence[Toke
             logs = network(torch.tensor([[*before, *code]])).logits[0].double().log_softmax(-1)
             row.append(sum(logs[len(before) - 1 + place, token].item() for place, token in enumerate(code)))
         rows.append(row)
-    logs = np.array(rows)
-    return np.asarray(logs - np.logaddexp.reduce(logs, axis=1, keepdims=True))
+    return np.array(rows)
 
 
 @pytest.fixture(scope="module", params=[tiny_llama, tiny_qwen, tiny_gpt2, tiny_granite, tiny_gptj])
@@ -58,6 +62,22 @@ def test_scores_equal_those_of_whole_prompts(network: PreTrainedModel, reader: R
     assert np.ptp(expected, axis=0).max() > 1
     assert abs(given - expected).max() < 1e-3
     assert (given.argmax(axis=1) == expected.argmax(axis=1)).all()
+
+
+@pytest.mark.parametrize("labels", [LETTERS, WORDS], ids=["letters", "words"])
+def test_a_text_that_is_read_alone_is_told_the_plain_likelihoods(
+    network: PreTrainedModel, reader: Reader, labels: ClosedSet
+) -> None:
+    texts = random_texts(12, 40, 6)
+    expected = likelihoods(network, Prompt(HEAD, TAIL, labels), texts)
+    with torch.inference_mode():
+        head = reader.read_head(HEAD)
+    given = [score_answers(reader, head, (*text, *TAIL), labels) for text in texts]
+    assert abs(np.stack(given) - expected).max() < 1e-3
+    with pytest.raises(ValueError, match="A text without a token came"):
+        score_answers(reader, head, (), labels)
+    with pytest.raises(TextTooLongError):
+        score_answers(reader, head, [5] * 128, labels)
 
 
 @pytest.mark.parametrize("labels", [LETTERS, WORDS], ids=["letters", "words"])

@@ -11,12 +11,10 @@ from functools import lru_cache
 import numpy as np
 
 from pipelines.adapters.label_prompts import code_prompt
-from pipelines.adapters.models import LanguageModel, load_slm
-from pipelines.adapters.packed_models import open_reader
+from pipelines.adapters.models import LanguageModel, load_reader, load_slm
 from pipelines.adapters.vote_rows import Distribution, Task, by_probability, needed
 from pipelines.intents import name_text
-from pipelines.kernels.candidates import to_probabilities
-from pipelines.kernels.label_distributions import average_orders, calibrate, label_orders, top_labels
+from pipelines.kernels.label_distributions import average_orders, calibrate, label_orders, to_probabilities, top_labels
 from pipelines.kernels.label_trees import Floats, Tokens
 from pipelines.kernels.scoring import Reader, ReadPrompt, read_prompt, score_texts
 
@@ -55,10 +53,11 @@ def open_coded(task: Task) -> Coded:
         TextTooLongError: when the list of labels leaves no room for a text.
         UnsupportedModelError: when the model cannot keep what it has read.
     """
-    slm = load_slm(needed(task.pinned), task.tracking_uri)
+    model, uri = needed(task.pinned), task.tracking_uri
+    slm, reader = load_slm(model, uri), load_reader(model, uri)
     # By name: the same labels in another order of the file are the same question.
     intents = sorted(task.intents, key=lambda intent: intent.name)
-    lines, reader = [name_text(intent) for intent in intents], open_reader(slm.network)
+    lines = [name_text(intent) for intent in intents]
     orders = label_orders(len(lines), min(task.settings.slm_orders, len(lines)))
     prompts = [code_prompt(slm, task.pinned.prompt.template, lines, [*map(int, order)]) for order in orders]
     read = tuple(read_prompt(reader, prompt) for prompt in prompts)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from pipelines.adapters.served_model import ServedModel
-    from pipelines.kernels.candidates import Head
+    from pipelines.kernels.scoring import Head, Reader
 
 Network = TypeVar("Network", bound="torch.nn.Module")
 Vectors = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
@@ -118,14 +118,29 @@ def load_slm(model: PinnedModel, tracking_uri: str) -> LanguageModel:
 
 
 @lru_cache(maxsize=2)
+def load_reader(model: PinnedModel, tracking_uri: str) -> "Reader":
+    """Find the fastest way for a language model to read prompts, once a version.
+
+    Raises:
+        UnsupportedModelError: when it cannot keep what it has read.
+    """
+    from pipelines.adapters.packed_models import open_reader
+
+    return open_reader(load_slm(model, tracking_uri).network)
+
+
+@lru_cache(maxsize=2)
 def load_head(model: PinnedModel, prompt: PinnedPrompt, tracking_uri: str) -> "Head":
     """Let the language model read the constant head of a prompt, once a version."""
-    from pipelines.kernels.candidates import read_head
+    import torch
 
     slm = load_slm(model, tracking_uri)
     # Never empty: the cue of the answer would do as a head as well.
     opening, _, rest = prompt.template.partition("{{examples}}")
-    return read_head(slm.network, slm.opening(opening or rest.partition("{{ticket}}")[0] or "\n"))
+    with torch.inference_mode():
+        return load_reader(model, tracking_uri).read_head(
+            slm.opening(opening or rest.partition("{{ticket}}")[0] or "\n")
+        )
 
 
 def settle(network: Network) -> Network:

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from pipelines.adapters.memory_voter import Examples
-from pipelines.adapters.models import load_head, load_slm
+from pipelines.adapters.models import load_head, load_reader, load_slm
 from pipelines.adapters.vote_rows import Distribution, Task, by_probability, needed
 from pipelines.intents import plain
 
@@ -39,18 +39,20 @@ def score(text: str, chosen: Sequence[int], near: Sequence[int], examples: Examp
         examples: all verified examples.
         task: model, prompt and settings.
     """
-    from pipelines.kernels.candidates import score_candidates, to_probabilities
+    from pipelines.kernels.label_distributions import to_probabilities
+    from pipelines.kernels.label_trees import ClosedSet
+    from pipelines.kernels.scoring import score_answers
 
-    slm, words = load_slm(needed(task.pinned), task.tracking_uri), wordings(task)
-    head = load_head(needed(task.pinned), task.pinned.prompt, task.tracking_uri)
+    model, uri, words = needed(task.pinned), task.tracking_uri, wordings(task)
+    slm, head = load_slm(model, uri), load_head(model, task.pinned.prompt, uri)
     prompt = compose(text, near, examples, task)
     # All end alike, or "transfer" would be likelier than "transfer fee" for being its beginning.
-    candidates = [slm.tokens(f" {words[label]}\n") for label in chosen]
+    answers = ClosedSet(tuple(slm.tokens(f" {words[label]}\n") for label in chosen))
     # Per token: summed, a label would be the less likely the longer its name is.
-    scores = score_candidates(slm.network, head, prompt, candidates) / np.array([len(one) for one in candidates])
+    scores = score_answers(load_reader(model, uri), head, prompt, answers) / np.array([len(a) for a in answers.codes])
     probabilities = to_probabilities(scores, task.settings.slm_temperature).tolist()
     shares = by_probability([(task.intents[label].name, p) for label, p in zip(chosen, probabilities, strict=True)])
-    return Scored(shares, head.length + len(prompt) + sum(len(one) - 1 for one in candidates))
+    return Scored(shares, head.length + len(prompt) + sum(len(one) - 1 for one in answers.codes))
 
 
 def render(text: str, near: Sequence[int], examples: Examples, task: Task) -> str:

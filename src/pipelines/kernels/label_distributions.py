@@ -21,6 +21,12 @@ def calibrate(logs: Floats, prior: Floats) -> Floats:
     return normalise(logs - prior)
 
 
+def to_probabilities(logs: Floats, temperature: float) -> Floats:
+    """Softmax over the last axis; a temperature above 1 makes a model that is too sure less so."""
+    weights = np.exp((logs - logs.max(axis=-1, keepdims=True)) / temperature)
+    return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
+
+
 def average_orders(logs: Floats) -> Floats:
     """Put the answers to several orders of the labels together, shape (orders, texts, labels) to (texts, labels).
 

@@ -95,9 +95,20 @@ class ClosedSet:
         """
         if self.rows is not None:
             return np.asarray(torch.log_softmax(logits.double(), dim=-1).cpu().numpy())
+        summed = self.log_likelihoods(logits)
+        return np.asarray(summed - np.logaddexp.reduce(summed, axis=1, keepdims=True))
+
+    def log_likelihoods(self, logits: torch.Tensor) -> Floats:
+        """Sum up each code's tokens, each against the whole vocabulary, in nats.
+
+        Args:
+            logits: shape (texts * (1 + nodes), vocabulary): of a text first the end of its prompt, then the nodes.
+
+        Returns:
+            float64 array of shape (texts, labels).
+        """
         logits = logits.view(-1, len(self.tree.nodes) + 1, logits.shape[-1])
         positions, tokens, starts = (torch.from_numpy(part).to(logits.device) for part in self.steps)
         whole = torch.logsumexp(logits.float(), dim=-1).double()
         logs = logits[:, positions, tokens].double() - whole[:, positions]
-        summed = np.add.reduceat(logs.cpu().numpy(), starts.cpu().numpy(), axis=1)
-        return np.asarray(summed - np.logaddexp.reduce(summed, axis=1, keepdims=True))
+        return np.asarray(np.add.reduceat(logs.cpu().numpy(), starts.cpu().numpy(), axis=1))

@@ -113,7 +113,7 @@ def score_texts(reader: Reader, asked: ReadPrompt, texts: Sequence[Tokens], budg
         torch.OutOfMemoryError: when a single text is too much.
     """
     budget = budget or (CPU_BUDGET if reader.weight.device.type == "cpu" else GPU_BUDGET)
-    lengths = measure(reader, asked, texts)
+    lengths = measure(reader, asked.head, asked.prompt.tail, asked.prompt.labels, texts)
     # Longest first: what memory cannot hold shows at once.
     left = np.argsort(-lengths, kind="stable")
     logs = np.empty((len(texts), len(asked.prompt.labels.codes)))
@@ -130,20 +130,45 @@ def score_texts(reader: Reader, asked: ReadPrompt, texts: Sequence[Tokens], budg
     return logs
 
 
-def measure(reader: Reader, asked: ReadPrompt, texts: Sequence[Tokens]) -> Integers:
+@torch.inference_mode()
+def score_answers(reader: Reader, head: Head, text: Tokens, answers: ClosedSet) -> Floats:
+    """Give the log-likelihood of each answer behind a head and one text, which is read alone: in nats, summed.
+
+    For prompts that say something else to each text: then only the answers' beginnings are shared, as a tree in one
+    row, in which each token sees the head, the text and its own ancestors (Miao et al., "SpecInfer", ASPLOS 2024).
+
+    Args:
+        reader: the model.
+        head: what it has read.
+        text: token ids of all that follows the head, at least one.
+        answers: what may follow; their order is that of the result, of shape (answers,).
+
+    Raises:
+        ValueError: when the text has no token.
+        TextTooLongError: when the prompt would have more tokens than the model reads.
+    """
+    if not text:
+        raise ValueError("A text without a token came; one at least must stand between the head and the answers.")
+    before, last = text[:-1], text[-1:]
+    measure(reader, head, last, answers, [before])
+    packed = pack([before], last, answers.tree, head.length).to(reader.weight.device, reader.weight.dtype)
+    return np.asarray(answers.log_likelihoods(reader.read(head, packed, None))[0])
+
+
+def measure(reader: Reader, head: Head, tail: Tokens, labels: ClosedSet, texts: Sequence[Tokens]) -> Integers:
     """Count the tokens that each text brings into a pass.
 
     Raises:
         TextTooLongError: when a prompt would have more tokens than the model reads.
     """
-    prompt, tree = asked.prompt, asked.prompt.labels.tree
-    lengths = np.array([len(text) for text in texts], dtype=np.int64) + len(prompt.tail) + len(tree.nodes)
-    depth = max((len(node) for node in tree.nodes), default=0)
-    most = reader.longest - asked.head.length - len(prompt.tail) - depth
+    nodes = labels.tree.nodes
+    lengths = np.array([len(text) for text in texts], dtype=np.int64) + len(tail) + len(nodes)
+    depth = max((len(node) for node in nodes), default=0)
+    most = reader.longest - head.length - len(tail) - depth
     longest = max((len(text) for text in texts), default=0)
     if longest > most:
         raise TextTooLongError(
-            f"A text of {longest} tokens came; behind a head of {asked.head.length} this model reads {max(most, 0)} at "
+            f"A text of {longest} tokens came; behind a head of {head.length} this model reads {max(most, 0)} at "
             "most. Cut texts first (labelling.slm_max_text_tokens)."
         )
     return lengths
