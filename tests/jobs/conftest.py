@@ -163,7 +163,7 @@ class Lake:
         return sorted(map(tuple, self.spark.read.format("delta").load(str(path)).select(*columns).collect()), key=repr)
 
     def count(self) -> Report:
-        return report(self.spark, self.store)
+        return report(self.spark, self.store, self.settings.labelling)
 
     def copy(self, root: Path) -> "Lake":
         """A second lake with the same past on the same topic, so that tests can share what led up to it."""

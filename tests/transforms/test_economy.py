@@ -5,7 +5,7 @@ from datetime import timedelta
 from pyspark.sql import SparkSession
 
 from pipelines.contracts import LABELS
-from pipelines.transforms.economy import cluster_disagreement, labelling_economy
+from pipelines.transforms.economy import cluster_disagreement, cluster_sample, labelling_economy, questions
 from pipelines.transforms.quality import votes_by_voter
 from tests.builders import NOON, Values, frame, vote
 
@@ -62,3 +62,36 @@ def test_the_sample_of_a_cluster_is_compared_with_its_first_text(spark: SparkSes
     )
     rows = [tuple(row) for row in votes.transform(cluster_disagreement).collect()]
     assert rows == [("intent-slm", "1", "intent-prompt", "1", 2, 1)]
+    assert [tuple(row) for row in votes.transform(cluster_sample).collect()] == [(2, 1)]
+
+
+def test_each_text_is_counted_by_how_its_question_was_answered_or_why_it_was_not_asked(spark: SparkSession) -> None:
+    def cheap(text_hash: str, label: str, confidence: float, minute: int = 0, **changes: object) -> Values:
+        told = {"text_hash": text_hash, "voted_at": NOON + timedelta(minutes=minute), "tier": "model"}
+        return {**vote(label, confidence, "memory"), **told, **changes}
+
+    votes = frame(
+        spark,
+        LABELS,
+        cheap("asked", "a", 0.7),
+        cheap("asked", "a", 0.7, record_id="another of the same text"),
+        asked("b", "asked", "c", 0),
+        asked("b", "asked", "c", 0, record_id="another of the same text"),
+        cheap("asked", "a", 0.7, minute=5),
+        asked("b", "asked", "c", 5, tier="cache"),
+        cheap("follows", "a", 0.7),
+        asked("b", "follows", "c", 0, tier="cluster"),
+        cheap("sure", "a", 0.9),
+        cheap("sure of the sample", "a", 0.8),
+        asked("a", "sure of the sample", None, 0),
+        cheap("another of it", "a", 0.6),
+        cheap("another of it", "a", 1.0, voter="student", vote_id="student", alternatives=[("a", 1.0)]),
+        asked("b", "another of it", None, 0),
+        cheap("too doubtful", "a", 0.5),
+        cheap("of no intent", "unknown", 0.9),
+        vote("a", 0.9, "human"),
+    )
+    (told,) = votes.transform(questions, 0.8).collect()
+    assert told.asDict() == {
+        "model": 3, "cache": 1, "cluster": 1, "sure": 1, "beside": 2, "seconds": 2, "sampled": 2, "differing": 1,
+    }  # fmt: skip

@@ -57,7 +57,7 @@ def demo(
         rows = sum(file["rows"] for file in manifest["files"].values())
         stages.append(StageResult("export", rows, time.monotonic() - began))
         with counting("counting everything"):
-            counted = report(spark, flow.store)
+            counted = report(spark, flow.store, flow.settings.labelling)
         show_results(found, spark, flow.store, counted, stages, manifest, as_json)
     counted.check(drained=True)
 

@@ -6,7 +6,7 @@ from pyspark.sql import SparkSession
 
 from pipelines.adapters.delta import TableStore
 from pipelines.cli.exports import show_manifest
-from pipelines.cli.looking import show_counts, show_ledger
+from pipelines.cli.looking import show_counts, show_ledger, show_questions
 from pipelines.cli.screens import out, show_json, show_table
 from pipelines.jobs.evaluation import Evaluation, compare, read_gold_labels
 from pipelines.jobs.manifests import Manifest
@@ -40,6 +40,7 @@ def show_results(
         [tuple(clusters[n] for n in ("records", "clusters", "largest"))],
     )
     show_counts("Votes by voter", "voter", counted.votes)
+    show_questions(counted.questions)
     show_counts("Quarantine by reason", "reason", counted.quarantine)
     show_evaluation(evaluation)
     show_stages(stages, messages)

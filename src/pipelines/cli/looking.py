@@ -17,13 +17,19 @@ from pipelines.jobs.reporting import Counts, Report, biggest_clusters, report
 from pipelines.workspace import Workspace, find_workspace
 
 MAX_ROWS = 1_000
+SPARED = {
+    "cache": "asked before",
+    "cluster": "a look-alike was",
+    "sure": "others are sure",
+    "beside": "no verdict hangs on it",
+}
 
 
 def status(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """Show rows per table and place, the ledger with its difference, and how far bronze is behind Kafka."""
     found = find_workspace(workspace)
     with counting("reading the tables"), open_spark(found) as spark:
-        counted = report(spark, open_tables(found, spark))
+        counted = report(spark, open_tables(found, spark), found.settings.labelling)
         lag = count_lag(found, counted)
     if as_json:
         show_json({**counted.as_dict(), "lag": lag})
@@ -58,6 +64,7 @@ def show_report(counted: Report) -> None:
     show_table("Rows per table", ("table", "rows"), list(counted.tables.items()))
     show_counts("Quarantine by reason", "reason", counted.quarantine)
     show_counts("Votes by voter", "voter", counted.votes)
+    show_questions(counted.questions)
     show_counts("Redacted by type", "type", counted.redactions)
     show_counts("Near-duplicates", "counted", counted.clusters)
     show_ledger(counted.ledger)
@@ -67,6 +74,21 @@ def show_counts(title: str, name: str, counts: Counts) -> None:
     """Print a table of counts, unless there is nothing to count."""
     if counts:
         show_table(title, (name, "count"), sorted(counts.items(), key=itemgetter(1), reverse=True))
+
+
+def show_questions(asked: Counts) -> None:
+    """Print what the cascade spared the language model, and how often a sample of that got another answer."""
+    if not asked["model"]:
+        return
+    each = asked["seconds"] / asked["model"]
+    sampled = {"cluster": ("cluster_sampled", "cluster_differing"), "sure": ("sampled", "differing")}
+    rows = [
+        (told, asked[name], f"{asked[name] * each / 60:,.1f}", *(asked[of] for of in sampled.get(name, ())))
+        for name, told in SPARED.items()
+    ]
+    caption = f"The model itself answered {asked['model']:,} times, in {asked['seconds'] / 60:,.1f} minutes."
+    headers = ("not asked, because", "texts", "minutes spared", "asked all the same", "answered otherwise")
+    show_table("What the cascade spared", headers, [(*row, None, None)[:5] for row in rows], caption)
 
 
 def show_ledger(books: Counts) -> None:

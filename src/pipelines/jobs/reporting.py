@@ -8,8 +8,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pipelines import contracts as tables
 from pipelines.adapters.delta import TableStore, read_place, read_table
 from pipelines.errors import LedgerError
+from pipelines.labelling_settings import LabellingSettings
 from pipelines.transforms.cluster_names import name_clusters
 from pipelines.transforms.clusters import current_clusters
+from pipelines.transforms.economy import cluster_sample, questions
 from pipelines.transforms.landing import unread_files
 from pipelines.transforms.quality import (
     cluster_counts,
@@ -29,6 +31,8 @@ class Report:
 
     Attributes:
         ledger: the counts of `quality.ledger`, and files_waiting: dropped files that were seen and not read yet.
+        questions: the counts of `economy.questions`, and cluster_sampled and cluster_differing: near-duplicates that
+            the language model was asked about although they had an answer to take over, and got another.
     """
 
     ledger: Counts
@@ -37,6 +41,7 @@ class Report:
     votes: Counts
     redactions: Counts
     clusters: Counts
+    questions: Counts
 
     def as_dict(self) -> dict[str, object]:
         """The report as one JSON document."""
@@ -62,7 +67,7 @@ class Report:
             )
 
 
-def report(spark: SparkSession, store: TableStore) -> Report:
+def report(spark: SparkSession, store: TableStore, settings: LabellingSettings) -> Report:
     """Count everything once."""
     stored = {table: read_table(spark, store, table) for table in tables.TABLES}
     books = ledger(
@@ -87,6 +92,8 @@ def report(spark: SparkSession, store: TableStore) -> Report:
         redactions = pool.submit(by_name, stored[tables.TICKETS_SILVER].transform(redactions_by_type))
         current = stored[tables.TICKETS_SILVER].transform(current_clusters, stored[tables.CLUSTER_MERGES])
         clusters = pool.submit(single_row, current.transform(cluster_counts))
+        asked = pool.submit(single_row, stored[tables.LABELS].transform(questions, settings.slm_below_confidence))
+        sampled = pool.submit(single_row, stored[tables.LABELS].transform(cluster_sample))
         return Report(
             ledger=counted.result() | {"files_waiting": unread.result()},
             tables=dict(zip((table.full_name for table in stored), rows, strict=True)),
@@ -94,6 +101,7 @@ def report(spark: SparkSession, store: TableStore) -> Report:
             votes=votes.result(),
             redactions=redactions.result(),
             clusters=clusters.result(),
+            questions=asked.result() | sampled.result(),
         )
 
 

@@ -33,8 +33,34 @@ def asked_texts(texts: DataFrame, votes: DataFrame, settings: LabellingSettings)
         doubtful = ~is_sure & (F.col("confidence") >= settings.slm_from_confidence)
         sampled = is_sure & _sampled(SURE_DIGITS, settings.slm_audit_share)
         asked = (F.col("label") != UNKNOWN_LABEL) & (doubtful | sampled)
-    chosen = votes.transform(_opinions).where(asked).select("text_hash")
+    chosen = votes.transform(opinions).where(asked).select("text_hash")
     return texts.join(chosen, on="text_hash", how="left_semi")
+
+
+def opinions(votes: DataFrame, *keys: str) -> DataFrame:
+    """Say of each text which label the cheap voters think likeliest, and how likely they find it on average.
+
+    The label is that of the most confident vote, the confidence the mean over all of them: what the gate would see.
+
+    Args:
+        votes: of the memory and the student, if there is one.
+        keys: what tells texts apart, beside text_hash.
+
+    Returns:
+        text_hash, keys, label, confidence; no row for a text that nobody could read.
+    """
+    first = F.min(F.struct((-F.col("confidence")).alias("doubt"), "label"))["label"]
+    listed = F.flatten(F.collect_list("alternatives"))
+    by_text = (
+        votes.where(F.col("label").isNotNull())
+        .groupBy("text_hash", *keys)
+        .agg(first.alias("label"), listed.alias("listed"), F.sum(F.lit(1)).alias("voters"))
+    )
+    given = F.transform("listed", lambda share: F.when(share["label"] == F.col("label"), share["probability"]))
+    total = F.aggregate(F.array_compact(given), F.lit(0.0), lambda total, probability: total + probability)
+    # Rounded: the order of the sum is not fixed, and .8 must not miss .8.
+    confidence = F.round(total / F.col("voters"), MEAN_DECIMALS).alias("confidence")
+    return by_text.select("text_hash", *keys, "label", confidence)
 
 
 def same_answers(votes: DataFrame, asked_by: dict[str, str]) -> DataFrame:
@@ -95,27 +121,6 @@ def taken_votes(planned: DataFrame, answered: DataFrame) -> DataFrame:
     return (
         taken.select("text_hash", "vote.*", "taken").withColumns({"tier": F.col("taken"), **free}).select(*CAST.names)
     )
-
-
-def _opinions(votes: DataFrame) -> DataFrame:
-    """Say of each text which label the cheap voters think likeliest, and how likely they find it on average.
-
-    The label is that of the most confident vote, the confidence the mean over all of them: what the gate would see.
-
-    Returns:
-        text_hash, label, confidence; no row for a text that nobody could read.
-    """
-    first = F.min(F.struct((-F.col("confidence")).alias("doubt"), "label"))["label"]
-    listed = F.flatten(F.collect_list("alternatives"))
-    by_text = (
-        votes.where(F.col("label").isNotNull())
-        .groupBy("text_hash")
-        .agg(first.alias("label"), listed.alias("listed"), F.sum(F.lit(1)).alias("voters"))
-    )
-    given = F.transform("listed", lambda share: F.when(share["label"] == F.col("label"), share["probability"]))
-    total = F.aggregate(F.array_compact(given), F.lit(0.0), lambda total, probability: total + probability)
-    # Rounded: the order of the sum is not fixed, and .8 must not miss .8.
-    return by_text.select("text_hash", "label", F.round(total / F.col("voters"), MEAN_DECIMALS).alias("confidence"))
 
 
 def _first(votes: DataFrame, asked: DataFrame, key: str, name: str) -> DataFrame:
