@@ -3,9 +3,20 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import InputDataError
-from pipelines.intents import Intent, dump_intents, examples_hash, label_set_hash, load_intents
+from pipelines.intents import (
+    Intent,
+    LabelSet,
+    dump_intents,
+    examples_hash,
+    label_set_hash,
+    load_intents,
+    load_label_set,
+)
 
-INTENTS = [Intent("refund", "Money: back, please", ("Where's my money?", "caf\u00e9 #1")), Intent("card arrival")]
+INTENTS = [
+    Intent("refund", "Money: back, please", ("Where's my money?", "caf\u00e9 #1")),
+    Intent("card arrival", was=("card",)),
+]
 
 
 def written(folder: Path, content: str) -> Path:
@@ -41,11 +52,35 @@ def test_a_bare_name_is_an_intent(tmp_path: Path) -> None:
         ("intents: ['']", "1 to 80 characters"),
         ("intents: [unknown]", "not 'unknown'"),
         ("intents: [a, b, a]", "'a' stands there twice"),
+        ("intents: [{name: a, was: b}]", "`was` must be a list of texts"),
     ],
 )
 def test_a_wrong_file_is_refused_with_what_is_wrong(tmp_path: Path, content: str, words: str) -> None:
     with pytest.raises(InputDataError, match=words):
         load_intents(written(tmp_path, content))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("intents: [a]\nretired: b", "`retired` must be a list of names"),
+        ("intents: [a]\nretired: [a]", "'a' stands there 2 times"),
+        ("intents: [{name: a, was: [a]}]", "'a' stands there 2 times"),
+        ("intents: [{name: a, was: [c]}, {name: b, was: [c]}]", "'c' stands there 2 times.*belongs under `retired`"),
+    ],
+)
+def test_a_former_name_has_one_fate(tmp_path: Path, content: str, words: str) -> None:
+    with pytest.raises(InputDataError, match=words):
+        load_label_set(written(tmp_path, content))
+
+
+def test_the_label_set_knows_what_became_of_former_names(tmp_path: Path) -> None:
+    content = "intents: [refund, {name: card_gone, was: [card_lost, card_stolen]}]\nretired: [other]"
+    labels = load_label_set(written(tmp_path, content))
+    assert labels == LabelSet(
+        ("refund", "card_gone"), {"card_lost": "card_gone", "card_stolen": "card_gone"}, frozenset({"other"})
+    )
+    assert labels.former == {"card_lost", "card_stolen", "other"}
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """The intents a user wants to tell apart: name, description, verified examples."""
 
 import re
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -22,13 +23,69 @@ class Intent:
     name: str
     description: str = ""
     examples: tuple[str, ...] = ()
+    was: tuple[str, ...] = ()
+    """What it was called before; several where it was made of several."""
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """The labels that may come out today, and what became of former ones.
+
+    Attributes:
+        names: in the order of the file; empty when any may come out.
+        renamed: former names, with what they are called today; several may be one today.
+        retired: former names whose tickets have to be labelled anew, because they were split or are gone.
+    """
+
+    names: tuple[str, ...] = ()
+    renamed: dict[str, str] = field(default_factory=dict)
+    retired: frozenset[str] = frozenset()
+
+    @property
+    def former(self) -> set[str]:
+        """All former names."""
+        return {*self.renamed, *self.retired}
 
 
 def load_intents(path: Path) -> list[Intent]:
-    """Read `intents.yml`.
+    """Read the intents of `intents.yml`.
 
     Raises:
         InputDataError: when the file is not a list of intents, with what to write instead.
+    """
+    entries = read_file(path).get("intents")
+    if not isinstance(entries, list) or not entries:
+        raise InputDataError(
+            f"Intents file {path} must hold `intents:` with a list of {{name, description, examples}}."
+        )
+    return check_intents([parse_intent(entry, number, path) for number, entry in enumerate(entries, 1)], path)
+
+
+def load_label_set(path: Path) -> LabelSet:
+    """Read which labels `intents.yml` knows, and what became of former ones (`was:` and `retired:`).
+
+    Raises:
+        InputDataError: when it is not a list of intents, or a former name is another one's too.
+    """
+    intents, retired = load_intents(path), read_file(path).get("retired") or []
+    if not isinstance(retired, list) or not all(isinstance(name, str) for name in retired):
+        raise InputDataError(f"Intents file {path}: `retired` must be a list of names.")
+    names = tuple(intent.name for intent in intents)
+    taken = Counter([*names, *retired, *(former for intent in intents for former in intent.was)])
+    for name, times in taken.items():
+        if times > 1:
+            raise InputDataError(
+                f"Intents file {path}: {name!r} stands there {times} times as a name, under `was` or under `retired`. "
+                "A name can become one other; one that was split belongs under `retired`, so that it is labelled anew."
+            )
+    return LabelSet(names, {former: intent.name for intent in intents for former in intent.was}, frozenset(retired))
+
+
+def read_file(path: Path) -> dict[str, object]:
+    """Read a YAML mapping; anything else is an empty one.
+
+    Raises:
+        InputDataError: when the file cannot be read.
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -36,12 +93,7 @@ def load_intents(path: Path) -> list[Intent]:
         raise InputDataError(f"Intents file {path} cannot be read ({error.strerror}).") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputDataError(f"Intents file {path} is not valid YAML in UTF-8.") from error
-    entries = content.get("intents") if isinstance(content, dict) else None
-    if not isinstance(entries, list) or not entries:
-        raise InputDataError(
-            f"Intents file {path} must hold `intents:` with a list of {{name, description, examples}}."
-        )
-    return check_intents([parse_intent(entry, number, path) for number, entry in enumerate(entries, 1)], path)
+    return content if isinstance(content, dict) else {}
 
 
 def parse_intent(entry: object, number: int, path: Path) -> Intent:
@@ -50,16 +102,22 @@ def parse_intent(entry: object, number: int, path: Path) -> Intent:
     where = f"Intents file {path}, entry {number}"
     if not isinstance(fields, dict) or not isinstance(fields.get("name"), str):
         raise InputDataError(f"{where}: expected a name, or a mapping with `name`.")
-    if unknown := set(fields) - {"name", "description", "examples"}:
+    if unknown := set(fields) - {"name", "description", "examples", "was"}:
         raise InputDataError(
-            f"{where}: unknown key {', '.join(map(str, sorted(unknown)))}; known: name, description, examples."
+            f"{where}: unknown key {', '.join(map(str, sorted(unknown)))}; known: name, description, examples, was."
         )
-    examples = fields.get("examples") or []
-    if not isinstance(examples, list) or not all(isinstance(text, str) and text.strip() for text in examples):
-        raise InputDataError(f"{where}: `examples` must be a list of texts.")
+    examples, was = (parse_texts(fields.get(key), key, where) for key in ("examples", "was"))
     if len(examples) > MAX_EXAMPLES:
         raise InputDataError(f"{where}: {len(examples)} examples, at most {MAX_EXAMPLES} are used; remove some.")
-    return Intent(fields["name"], str(fields.get("description") or ""), tuple(examples))
+    return Intent(fields["name"], str(fields.get("description") or ""), examples, was)
+
+
+def parse_texts(content: object, key: str, where: str) -> tuple[str, ...]:
+    """Read a list of texts; nothing is an empty one."""
+    texts = content or []
+    if not isinstance(texts, list) or not all(isinstance(text, str) and text.strip() for text in texts):
+        raise InputDataError(f"{where}: `{key}` must be a list of texts.")
+    return tuple(texts)
 
 
 def check_intents(intents: list[Intent], path: Path) -> list[Intent]:
@@ -81,6 +139,7 @@ def dump_intents(intents: list[Intent], path: Path) -> None:
     """Write `intents.yml`."""
     entries = [
         {"name": intent.name, "description": intent.description, "examples": list(intent.examples)}
+        | ({"was": list(intent.was)} if intent.was else {})
         for intent in intents
     ]
     head = "# The closed set of labels. A description helps the language model, examples help every voter.\n"

@@ -9,7 +9,7 @@ import yaml
 
 from pipelines.configuration import conf_dir, load_settings
 from pipelines.errors import UsageError, WorkspaceError
-from pipelines.intents import Intent, dump_intents, load_intents
+from pipelines.intents import Intent, LabelSet, dump_intents, load_intents, load_label_set
 from pipelines.settings import Settings
 from pipelines.settings_base import EMBEDDED
 
@@ -30,6 +30,11 @@ class Workspace:
     def intents(self) -> list[Intent]:
         """The intents of `intents.yml`, in file order."""
         return load_intents(self.root / INTENTS)
+
+    @property
+    def label_set(self) -> LabelSet:
+        """Their names, and what became of former ones."""
+        return load_label_set(self.root / INTENTS)
 
     @property
     def logs(self) -> Path:

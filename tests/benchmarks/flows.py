@@ -13,6 +13,7 @@ from pipelines.adapters.spark import session
 from pipelines.adapters.streams import StreamPlan
 from pipelines.adapters.table_creation import ensure_tables
 from pipelines.declaration import MapBatches
+from pipelines.intents import LabelSet
 from pipelines.jobs.flow import Flow
 from pipelines.settings import Settings, SparkSettings
 from pipelines.transforms.labelling import Voters
@@ -60,7 +61,7 @@ def make_flow(
         cache_folder=root / "cache",
         kafka_options={},
         pseudonym_key=key,
-        labels=[],
+        labels=LabelSet(),
         redactor=redactor,
         pin_voters=nobody,
         load_annotator=load_annotator,

@@ -19,6 +19,7 @@ from pipelines.adapters.streams import StreamPlan
 from pipelines.adapters.table_creation import ensure_tables
 from pipelines.adapters.text_annotator import build_annotator
 from pipelines.declaration import MapBatches
+from pipelines.intents import LabelSet
 from pipelines.jobs.flow import Flow
 from pipelines.jobs.reporting import Report, report
 from pipelines.jobs.runner import drain
@@ -30,7 +31,7 @@ from tests.builders import voters
 STAGES = ("bronze", "silver", "labels", "gate")
 KEY = bytes(range(32))
 MONDAY_MS = 1_767_600_000_000
-LABELS = ["card_lost", "refund", "login"]
+LABELS = LabelSet(("card_lost", "refund", "login"))
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -122,6 +123,7 @@ class Lake:
     model: MapBatches | None = None
     redactor: MapBatches = leave_texts
     new_epoch: bool = False
+    labels: LabelSet = LABELS
 
     @property
     def store(self) -> TableStore:
@@ -138,7 +140,7 @@ class Lake:
             cache_folder=self.root / "cache",
             kafka_options=spark_options(self.settings.kafka, self.servers, self.root),
             pseudonym_key=KEY,
-            labels=LABELS,
+            labels=self.labels,
             redactor=self.redactor,
             pin_voters=lambda: voters(self.labeller, self.model),
             load_annotator=lambda: build_annotator(self.spark, self.settings.features),

@@ -5,6 +5,7 @@ import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from pipelines.contracts import DECISIONS, LABELS, QUARANTINE, SHED, TICKETS_SILVER, TRAINING_EXAMPLES
+from pipelines.intents import LabelSet
 from pipelines.settings import GateSettings
 from pipelines.transforms.agreement import current, judge, place_decided, quarantined, shed_pointers, training_examples
 from pipelines.transforms.evidence import standing_votes
@@ -219,6 +220,6 @@ def judged(
 ) -> list[tuple[object, ...]]:
     """Judge and show record, decision number, verdict, place and label, in order of the record."""
     stored = frame(spark, LABELS, *votes), frame(spark, DECISIONS, *(previous or []))
-    verdicts = judge(frame(spark, TICKETS_SILVER, *records), *stored, known, GateSettings(), NOON)
+    verdicts = judge(frame(spark, TICKETS_SILVER, *records), *stored, LabelSet(tuple(known)), GateSettings(), NOON)
     rows = verdicts.orderBy("record_id").collect()
     return [tuple(row[name] for name in ("record_id", "decision_no", "verdict", "place", "label")) for row in rows]

@@ -104,7 +104,7 @@ def open_flow(workspace: Workspace, spark: SparkSession, servers: str | None, ne
         cache_folder=workspace.root / "cache",
         kafka_options=spark_options(settings.kafka, servers, workspace.root) if servers else {},
         pseudonym_key=workspace.pseudonym_key(),
-        labels=[intent.name for intent in workspace.intents],
+        labels=workspace.label_set,
         redactor=build_redactor(settings.redaction, workspace.pseudonym_key()),
         pin_voters=voters_of(workspace),
         load_annotator=cache(lambda: build_annotator(spark, settings.features)),

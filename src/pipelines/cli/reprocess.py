@@ -6,9 +6,11 @@ from typing import Annotated
 import typer
 
 from pipelines.adapters.detectors import redaction_version
+from pipelines.adapters.spark import hold
 from pipelines.cli.opening import open_flow, open_spark, prepare_models
 from pipelines.cli.options import JsonOption, WorkspaceOption
 from pipelines.cli.screens import out, say, show_json, show_table
+from pipelines.jobs.relabelling import Relabelled, count_former, find_former, relabel
 from pipelines.jobs.reprocessing import Reprocessed, delete_old_files, reprocess_silver
 from pipelines.workspace import find_workspace
 
@@ -48,6 +50,44 @@ def silver(
     else:
         show_reprocessed(done, vacuum)
     done.check()
+
+
+@reprocess.command()
+def labels(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many records it would touch.")] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Follow a change of intents.yml: decide anew what `was` called otherwise, vote anew on `retired` labels.
+
+    Votes that were cast stay as they are. Stop `run --continuous` before.
+    """
+    found = find_workspace(workspace)
+    with open_spark(found) as spark:
+        flow = open_flow(found, spark, None)
+        former = hold(find_former(flow))
+        counted = count_former(former)
+        if counted.voted and not dry_run:
+            prepare_models(found)
+        if counted.by_label and not dry_run:
+            relabel(flow, former, say)
+    if as_json:
+        show_json({**counted.as_dict(), "dry_run": dry_run})
+    else:
+        show_relabelled(counted, dry_run)
+
+
+def show_relabelled(counted: Relabelled, dry_run: bool) -> None:
+    """Say which records were touched, or would be."""
+    if not counted.by_label:
+        out.print("No decision names a label that intents.yml calls otherwise (`was`) or has retired.")
+        return
+    show_table("Records by former label", ("label", "records"), list(counted.by_label.items()))
+    done = "would be" if dry_run else "were"
+    out.print(
+        f"{counted.renamed:,} records {done} decided anew under a name of today; {counted.voted:,} {done} voted on "
+        "anew, because a label of theirs was retired. Votes that were cast stay as they are."
+    )
 
 
 def show_reprocessed(done: Reprocessed, vacuumed: bool) -> None:

@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pipelines.adapters.delta import TableStore
 from pipelines.adapters.streams import StreamPlan, read_appends
 from pipelines.declaration import MapBatches, Table
+from pipelines.intents import LabelSet
 from pipelines.settings import Settings
 from pipelines.transforms.labelling import Voters
 from pipelines.transforms.text_features import TextAnnotator
@@ -32,7 +33,7 @@ class Flow:
     cache_folder: Path
     kafka_options: dict[str, str]
     pseudonym_key: bytes
-    labels: list[str]
+    labels: LabelSet
     redactor: MapBatches
     pin_voters: Callable[[], Voters]
     load_annotator: Callable[[], TextAnnotator]

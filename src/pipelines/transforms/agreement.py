@@ -11,8 +11,10 @@ from pyspark.sql import functions as F
 
 from pipelines.columns import ALTERNATIVES, IDENTITY, PLACED, STRINGS
 from pipelines.contracts import DECISIONS, QUARANTINE, SHED, TRAINING_EXAMPLES
+from pipelines.intents import LabelSet
 from pipelines.settings import GateSettings
 from pipelines.transforms.evidence import list_votes, weigh_votes
+from pipelines.transforms.label_sets import as_of_today
 from pipelines.vocabulary import UNKNOWN_LABEL, Place, Reason, Verdict
 
 CONFIDENCE_DECIMALS = 6
@@ -28,7 +30,7 @@ def judge(
     records: DataFrame,
     votes: DataFrame,
     previous: DataFrame,
-    known_labels: list[str],
+    labels: LabelSet,
     settings: GateSettings,
     decided_at: datetime,
 ) -> DataFrame:
@@ -46,16 +48,16 @@ def judge(
         records: silver.tickets rows of the touched texts, all records of each.
         votes: every stored vote of those texts.
         previous: every stored decision of those records.
-        known_labels: labels that may reach gold; empty when any may.
+        labels: those that may reach gold, and what became of former ones.
         settings: the gate's thresholds.
         decided_at: when the micro-batch runs.
 
     Returns:
         Payload of gold.decisions: only records whose decision is new, or differs from their newest one.
     """
-    evidence = weigh_votes(votes, settings)
+    evidence = votes.transform(as_of_today, labels).transform(weigh_votes, settings)
     newest = F.max_by(F.struct("place", "decision_no", *COMPARED), "decision_no").alias("newest")
-    outcome = _outcome(known_labels, settings)
+    outcome = _outcome(labels, settings)
     judged = (
         records.select(*IDENTITY_NAMES, "withheld")
         .join(evidence, on="text_key", how="left")
@@ -153,11 +155,11 @@ def current(rows: DataFrame, *other_places: DataFrame) -> DataFrame:
     return rows.join(moved, on=superseded, how="left_anti").select(*rows.columns)
 
 
-def _outcome(known_labels: list[str], settings: GateSettings) -> Column:
+def _outcome(labels: LabelSet, settings: GateSettings) -> Column:
     standing, label = F.size("labels"), F.col("label")
     unknown = label == UNKNOWN_LABEL
-    if known_labels:
-        unknown = unknown | ~label.isin(known_labels)
+    if labels.names:
+        unknown = unknown | ~label.isin([*labels.names])
     withheld = F.col("withheld")
     return (
         F.when(withheld == Reason.OVER_DAILY_LIMIT.value, _as(Verdict.SHED, Reason.OVER_DAILY_LIMIT, Place.SHED))
