@@ -26,7 +26,7 @@ def lasting_session(settings: SparkSettings) -> Iterator[tuple[SparkSession, Pat
     """Open a session as `run --continuous` does, and a folder for what it writes."""
     with tempfile.TemporaryDirectory(prefix="lakehouse-bench-") as folder:
         root = Path(folder)
-        with session(settings, root, root / "logs", say, lasting=True) as spark:
+        with session(settings, root, root / "logs", say, True, ("silver", "labels")) as spark:
             yield spark, root
 
 

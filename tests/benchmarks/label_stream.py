@@ -13,7 +13,6 @@ likeliest label, by the gate's own rule, is the one that it was written for.
 
 import argparse
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +39,7 @@ from pipelines.labelling_settings import LabellingSettings, ModelSettings
 from pipelines.settings import Settings, SparkSettings
 from pipelines.simulated_text import mistype
 from pipelines.simulation import generate
+from pipelines.transforms.economy import labelling_economy
 from pipelines.transforms.evidence import weigh_votes
 from pipelines.transforms.labelling import Voters
 from pipelines.transforms.payloads import Ticket, parse_ticket
@@ -79,10 +79,10 @@ class Stream(Silver):
         weighed = votes.transform(weigh_votes, self.flow.settings.gate).select("text_key", "label")
         return {row.text_key: row.label for row in weighed.collect()}
 
-    def tiers(self) -> dict[str, int]:
-        """How many votes each voter cast, by how they came about."""
-        votes = read_table(self.spark, self.flow.store, tables.LABELS).select("voter", "tier").collect()
-        return dict(Counter(f"{row.voter} by {row.tier}" for row in votes))
+    def tiers(self) -> dict[str, dict[str, float]]:
+        """How many texts each voter voted on, by how the votes came about, and the seconds of a core that they took."""
+        votes = read_table(self.spark, self.flow.store, tables.LABELS).transform(labelling_economy).collect()
+        return {f"{row.voter} by {row.tier}": {"texts": row.texts, "core seconds": row.seconds} for row in votes}
 
 
 def make_stream(count: int, seed: int) -> list[Labelled]:

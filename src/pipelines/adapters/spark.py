@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from pipelines.adapters.jars import cached_jars, resolve_jars
 from pipelines.adapters.java import java_environment
+from pipelines.adapters.worker_daemon import WARM
 from pipelines.settings import SparkSettings
 
 LOG4J = """# A log that cannot be written, on a full disk, is not worth a trace on the screen.
@@ -59,14 +60,19 @@ SMALL_BATCHES = {
 
 @contextmanager
 def session(
-    settings: SparkSettings, scratch: Path, logs: Path, progress: Callable[[str], None], lasting: bool = False
+    settings: SparkSettings,
+    scratch: Path,
+    logs: Path,
+    progress: Callable[[str], None],
+    lasting: bool = False,
+    warm: Sequence[str] = (),
 ) -> Iterator[SparkSession]:
     """Give the session that is open already (a cluster's, a notebook's) or one that ends with the block."""
     running = running_session()
     if running is not None:
         yield running
         return
-    opened = open_session(settings, scratch, logs, progress, lasting)
+    opened = open_session(settings, scratch, logs, progress, lasting, warm)
     try:
         yield opened
     finally:
@@ -80,7 +86,12 @@ def running_session() -> SparkSession | None:
 
 
 def open_session(
-    settings: SparkSettings, scratch: Path, logs: Path, progress: Callable[[str], None], lasting: bool = False
+    settings: SparkSettings,
+    scratch: Path,
+    logs: Path,
+    progress: Callable[[str], None],
+    lasting: bool = False,
+    warm: Sequence[str] = (),
 ) -> SparkSession:
     """Open a local session from the pinned jars.
 
@@ -90,6 +101,7 @@ def open_session(
         logs: folder of `spark.log`; neither Spark nor its workers write to the terminal.
         progress: told what is happening when jars have to be fetched.
         lasting: the session will run for many minutes, so Java may spend the first two on optimising itself.
+        warm: stages whose workers will be forked for long, so what they need is loaded where they are forked from.
     """
     # Spark NLP's jars cost a start nothing that could be measured: whoever has fetched them has them in all sessions.
     jars = [*resolve_jars("spark", progress), *cached_jars("nlp")]
@@ -100,7 +112,8 @@ def open_session(
     # Without these the workers are whatever python3 is first on PATH, without our packages.
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     builder = SparkSession.Builder().master(settings.master).appName("intent-lakehouse")
-    for key, value in local_configuration(settings, jars, scratch, log4j, lasting).items():
+    local = local_configuration(settings, jars, scratch, log4j, lasting)
+    for key, value in {**local, f"spark.executorEnv.{WARM}": ",".join(warm)}.items():
         builder = builder.config(key, value)
     with stderr_to(logs / "spark.log"):
         opened = builder.getOrCreate()

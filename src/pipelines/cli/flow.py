@@ -104,7 +104,7 @@ def keep_running(workspace: Workspace, stages: list[Stage], new_epoch: bool) -> 
     check_inputs(workspace)
     with contextlib.ExitStack() as stack:
         servers = stack.enter_context(open_broker(workspace)) if Stage.BRONZE in stages else None
-        spark = stack.enter_context(open_spark(workspace, lasting=True))
+        spark = stack.enter_context(open_spark(workspace, lasting=stages))
         if Stage.LABELS in stages:
             prepare_models(workspace)
         opened = open_flow(workspace, spark, servers, new_epoch)

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -48,10 +48,17 @@ def open_broker(workspace: Workspace) -> Iterator[str]:
 
 
 @contextmanager
-def open_spark(workspace: Workspace, lasting: bool = False) -> Iterator[SparkSession]:
-    """Give a session: the one that is open already, or one that ends with the block."""
+def open_spark(workspace: Workspace, lasting: Sequence[str] = ()) -> Iterator[SparkSession]:
+    """Give a session: the one that is open already, or one that ends with the block.
+
+    Args:
+        workspace: whose settings hold.
+        lasting: stages that will run in it until somebody stops them; none: it is soon over.
+    """
     logging.getLogger("py4j").setLevel(logging.ERROR)
-    with session(workspace.settings.spark, workspace.root / "spark", workspace.logs, say, lasting) as spark:
+    with session(
+        workspace.settings.spark, workspace.root / "spark", workspace.logs, say, bool(lasting), lasting
+    ) as spark:
         yield spark
 
 

@@ -17,7 +17,8 @@ from pipelines.jobs.flow import Flow
 from pipelines.labelling_settings import LabellingSettings
 from pipelines.transforms.cascade import asked_texts, plan_questions, same_answers, taken_votes
 from pipelines.transforms.embedding import embedded, known_vectors, new_vectors, where_known
-from pipelines.transforms.labelling import CAST, Voters, cast_votes, distinct_texts, spread, voter_texts, with_vectors
+from pipelines.transforms.labelling import CAST, Voters, cast_votes, distinct_texts, voter_texts, with_vectors
+from pipelines.transforms.partitions import spread
 
 SEEN = ("text_hash", "voter_text", "vector", "latency_ms")
 """What voters are shown."""

@@ -4,7 +4,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from pipelines.contracts import EMBEDDINGS
-from pipelines.transforms.labelling import ENCODED, IDENTITY_NAMES, Voters, spread
+from pipelines.transforms.labelling import ENCODED, IDENTITY_NAMES, Voters
+from pipelines.transforms.partitions import spread
 
 BATCH = ("query_epoch", "batch_id")
 """What names a micro-batch, and so the few files that it wrote."""

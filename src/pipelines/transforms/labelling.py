@@ -11,6 +11,7 @@ from pyspark.sql import types as T
 from pipelines.columns import IDENTITY, VECTOR
 from pipelines.contracts import LABELS
 from pipelines.declaration import MapBatches, uncommented
+from pipelines.transforms.partitions import spread
 from pipelines.vocabulary import Tier, Voter
 
 IDENTITY_NAMES = [field.name for field in IDENTITY]
@@ -86,12 +87,6 @@ def distinct_texts(texts: DataFrame) -> DataFrame:
     return once.select("text_hash", "voter_text", "first.cluster_id", "first.position").sortWithinPartitions(
         "text_hash"
     )
-
-
-def spread(texts: DataFrame, *names: str) -> DataFrame:
-    """Put the same number of texts on every core; without a number, Spark would merge small partitions into one."""
-    partitions = str(texts.sparkSession.conf.get("spark.sql.shuffle.partitions"))
-    return texts.repartition(int(partitions), *names) if partitions.isdigit() else texts.repartition(*names)
 
 
 def with_vectors(once: DataFrame, vectors: DataFrame) -> DataFrame:

@@ -10,6 +10,7 @@ from pyspark.sql.pandas.functions import pandas_udf
 
 from pipelines.contracts import TICKETS_SILVER
 from pipelines.declaration import MapBatches, uncommented
+from pipelines.transforms.partitions import spread
 
 if TYPE_CHECKING:
     from pyspark.sql._typing import UserDefinedFunctionLike
@@ -36,7 +37,8 @@ def redact(tickets: DataFrame, redactor: MapBatches) -> DataFrame:
     # "Nondeterministic" keeps Spark from running the model again for every filter and column that reads its result.
     run = build(_by_batches(redactor), returnType=REDACTED).asNondeterministic()
     answer = run(F.struct(*READ)).alias("redacted")
-    return tickets.select(*KEPT, "kept_record_id", answer).select(*KEPT, "kept_record_id", "redacted.*")
+    spread_out = spread(tickets, "record_id")
+    return spread_out.select(*KEPT, "kept_record_id", answer).select(*KEPT, "kept_record_id", "redacted.*")
 
 
 def leave_texts(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
