@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from pipelines.columns import IDENTITY
 from pipelines.contracts import TEXT_FEATURES
+from pipelines.transforms.partitions import spread
 
 PREPARED = "prepared"
 BREAK = "|"
@@ -42,13 +43,9 @@ def text_features(records: DataFrame, annotator: TextAnnotator) -> DataFrame:
         annotator: see `TextAnnotator`.
     """
     names = [field.name for field in IDENTITY]
-    annotated = (
-        records.where(F.col("withheld").isNull() & F.col("text").isNotNull())
-        .select(*names, "text", prepare(F.col("text")).alias(PREPARED))
-        # A small batch is one file and would be one task: one core would read it all.
-        .repartition("record_id")
-        .transform(annotator.annotate)
-    )
+    texts = records.where(F.col("withheld").isNull() & F.col("text").isNotNull())
+    prepared = texts.select(*names, "text", prepare(F.col("text")).alias(PREPARED))
+    annotated = prepared.transform(spread, "record_id").transform(annotator.annotate)
     described = {
         "sentences": F.transform("sentence", lambda one: whole_sentence(one, F.col("text"))),
         "tokens": F.size(F.filter("token.result", lambda word: word.rlike(r"[\p{L}\p{N}]"))),
