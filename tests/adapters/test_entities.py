@@ -1,6 +1,7 @@
 """The model is asked about few sentences, about each once, and answers in the places of the whole text."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -9,7 +10,7 @@ from pipelines.adapters import detectors
 from pipelines.adapters.entities import LONGEST, OVERLAP, EntityFinder, sentences
 from pipelines.adapters.memory import Memory, digest
 from pipelines.configuration import load_settings
-from pipelines.transforms.placeholders import Span
+from pipelines.transforms.placeholders import INFERRED_ENTITIES, Span
 
 SETTINGS = load_settings([], environment={}).redaction
 
@@ -46,6 +47,15 @@ def test_only_sentences_that_can_hold_a_name_are_read_and_each_once(
     assert first == [Span(26, 40, "PERSON", 0.85)]
     assert second == []
     assert third == [Span(8, 22, "PERSON", 0.85)]
+
+
+def test_a_policy_of_structured_types_alone_never_asks_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = replace(SETTINGS, entities=tuple(one for one in SETTINGS.entities if one.name not in INFERRED_ENTITIES))
+    finder = detectors.load_engine(plain).entities
+    asked = ask_and_note(finder, monkeypatch)
+    (redacted,) = detectors.redact_texts(["I asked Ottilie Brandt, ottilie@example.com."], plain)
+    assert redacted.text == "I asked Ottilie Brandt, <EMAIL_ADDRESS>."
+    assert asked == []
 
 
 def test_a_sentence_that_was_read_is_not_read_again_and_is_not_kept(

@@ -154,10 +154,11 @@ def load_engine(settings: RedactionSettings) -> Engine:
     silence_loggers(LOGGERS)
     nlp, gazetteer, model_version = load_language_model(settings)
     model = NerModelConfiguration()
-    labels = model.model_to_presidio_entity_mapping or {}
-    found_labels = {labels[label] for label in nlp.pipe_labels.get("ner", ()) if label in labels}
-    recognizers = choose_recognizers(settings, gazetteer, found_labels)
+    known = model.model_to_presidio_entity_mapping or {}
+    labels = {label: known[label] for label in nlp.pipe_labels.get("ner", ()) if label in known}
+    recognizers = choose_recognizers(settings, gazetteer, set(labels.values()))
     thresholds = {name: settings.threshold(name) for name in settings.names}
+    wanted = {label: kind for label, kind in labels.items() if kind in thresholds}
     names = NameFinder(gazetteer)
     only_names = FREE_FORM.isdisjoint(settings.names)
     parts = (settings.fingerprint(), f"{settings.spacy_model}@{model_version}", f"rules@{RULES_VERSION}")
@@ -165,7 +166,7 @@ def load_engine(settings: RedactionSettings) -> Engine:
         settings=settings,
         thresholds=thresholds,
         screens=Screens(recognizers, nlp, settings.language, settings.names, thresholds),
-        entities=EntityFinder(EntityTagger(nlp), labels, model.default_score or 0.0, names, only_names),
+        entities=EntityFinder(EntityTagger(nlp), wanted, model.default_score or 0.0, names, only_names),
         names=names,
         addresses=AddressFinder(gazetteer),
         allowed=frozenset(map(str.casefold, settings.allow)),

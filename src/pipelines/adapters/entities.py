@@ -27,7 +27,7 @@ class EntityFinder:
     """Runs the model over sentences.
 
     Args:
-        labels: the type of personal data of the model's labels; what has none is left out.
+        labels: the type of personal data of those of the model's labels that are looked for.
         score: of a finding: the model itself gives none.
         names: tells which sentences can hold a name.
         only_names: whether nothing else is looked for; otherwise the model reads every sentence.
@@ -41,7 +41,9 @@ class EntityFinder:
         self.memory: Memory[Answer] = Memory(MOST_SENTENCES)
 
     def read(self, texts: Sequence[str]) -> list[list[Span]]:
-        """Give the findings in each text."""
+        """Give the findings in each text; without labels there is nothing to look for."""
+        if not self.labels:
+            return [[] for _ in texts]
         places = [[(start, text[start:end]) for start, end in sentences(text)] for text in texts]
         answers = self.answer(dict.fromkeys(sentence for spans in places for _, sentence in spans))
         return [[moved(one, start) for start, sentence in spans for one in answers[sentence]] for spans in places]
