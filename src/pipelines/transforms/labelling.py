@@ -83,10 +83,9 @@ def distinct_texts(texts: DataFrame) -> DataFrame:
         text_hash, voter_text, cluster_id, position; sorted, so that a retry sees the texts in the same order.
     """
     first = F.min(F.struct("position", "cluster_id")).alias("first")
-    once = spread(texts, "text_hash", "voter_text").groupBy("text_hash", "voter_text").agg(first)
-    return once.select("text_hash", "voter_text", "first.cluster_id", "first.position").sortWithinPartitions(
-        "text_hash"
-    )
+    once = texts.groupBy("text_hash", "voter_text").agg(first)
+    named = once.select("text_hash", "voter_text", "first.cluster_id", "first.position")
+    return spread(named, "text_hash").sortWithinPartitions("text_hash")
 
 
 def with_vectors(once: DataFrame, vectors: DataFrame) -> DataFrame:

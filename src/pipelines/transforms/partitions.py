@@ -1,6 +1,7 @@
 """Where rows are computed."""
 
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 
 def spread(rows: DataFrame, *names: str) -> DataFrame:
@@ -9,4 +10,6 @@ def spread(rows: DataFrame, *names: str) -> DataFrame:
     Named with a number, or Spark would merge what it takes for small partitions into one, which one core works off.
     """
     partitions = str(rows.sparkSession.conf.get("spark.sql.shuffle.partitions"))
-    return rows.repartition(int(partitions), *names) if partitions.isdigit() else rows.repartition(*names)
+    # By a hash of the columns: rows that a join has laid by the columns themselves would be left there, and merged.
+    place = F.xxhash64(*names)
+    return rows.repartition(int(partitions), place) if partitions.isdigit() else rows.repartition(place)
