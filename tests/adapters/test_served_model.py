@@ -28,7 +28,7 @@ QUICK = EndpointSettings(
     url="http://127.0.0.1:1/v1", model=MODEL, connect_timeout_seconds=1, read_timeout_seconds=0.4, timeout_seconds=0.6,
     retries=RETRIES, pause_seconds=0.002, max_pause_seconds=0.02, concurrency=4, failures_in_a_row=3,
 )  # fmt: skip
-PATIENT = {"read_timeout_seconds": 1.0, "timeout_seconds": 1.5}
+PATIENT = {"read_timeout_seconds": 3.0, "timeout_seconds": 4.0}
 """Where one slow answer of a loaded machine would change what is counted."""
 IMPATIENT = {"read_timeout_seconds": 0.12, "timeout_seconds": 0.15}
 FIXED = {"model": MODEL, "n": 1, "max_tokens": 1, "temperature": 0, "stream": False}
@@ -143,10 +143,8 @@ def test_a_fault_that_passes_loses_no_text(endpoint: Endpoint, fault: Fault) -> 
     texts = TEXTS[:6]
     answers = voter(endpoint, concurrency=6, **PATIENT).score_texts(texts)
     assert_all_true(answers, texts)
-    tries = [answer.tries for answer in answers]
-    # A busy machine may let a good try run out of its short time as well.
-    assert (min(tries), max(tries) <= 3, tries.count(2) >= 4) == (2, True, True)
-    assert len(endpoint.received) == sum(tries)
+    assert [answer.tries for answer in answers] == [2] * len(texts)
+    assert len(endpoint.received) == 2 * len(texts)
 
 
 @pytest.mark.parametrize("fault", PASSING)
