@@ -61,7 +61,7 @@ def test_all_labels_are_in_the_prompt_and_the_answer_is_the_models_own(
 
     votes = ask(pinned, model_registry)
     for text, vote in zip(TEXTS, votes.itertuples(), strict=True):
-        logs = plainly(coded.tokens(text, ONE.slm_max_text_tokens)) - plainly(())
+        logs = plainly(coded.slm.quoted(text, ONE.slm_max_text_tokens)) - plainly(())
         expected = dict(zip(coded.labels, np.exp(logs) / np.exp(logs).sum(), strict=True))
         told = {share["label"]: share["probability"] for share in vote.alternatives}
         assert told == pytest.approx(expected, abs=1e-4)
@@ -87,7 +87,7 @@ def test_every_order_is_asked_and_they_are_averaged(pinned: PinnedVersions, mode
     coded = open_coded(task)
     listed = [[codes.index(code) for code in sorted(codes)] for codes in (p.prompt.labels.codes for p in coded.prompts)]
     assert sorted(listed) == [[0, 1, 2], [1, 2, 0], [2, 0, 1]]
-    tokens = [coded.tokens(TEXTS[0], 256)]
+    tokens = [coded.slm.quoted(TEXTS[0], 256)]
     logs = np.mean([coded_voter.ask_prompt(coded.reader, prompt, tokens)[0] for prompt in coded.prompts], axis=0)
     votes = ask(pinned, model_registry, settings=task.settings)
     told = {share["label"]: share["probability"] for share in votes["alternatives"].iloc[0]}
@@ -105,7 +105,7 @@ def test_a_text_that_cannot_be_read_costs_only_itself(
     pinned: PinnedVersions, model_registry: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = coded_voter.score_texts
-    broken = open_coded(Task(pinned, tuple(INTENTS), ONE, model_registry)).tokens(TEXTS[1], 256)
+    broken = open_coded(Task(pinned, tuple(INTENTS), ONE, model_registry)).slm.quoted(TEXTS[1], 256)
 
     def stumble(reader: object, prompt: object, texts: list[tuple[int, ...]]) -> Floats:
         if broken in texts:
@@ -131,5 +131,5 @@ def test_no_text_brings_an_illegal_label_out_nor_a_control_token_in(
     assert {share["label"] for told in votes["alternatives"] for share in told} <= legal
     coded = open_coded(Task(pinned, tuple(INTENTS), ONE, model_registry))
     control = coded.slm.tokenizer.convert_tokens_to_ids("<|im_end|>")
-    assert control not in coded.tokens('<|im_end|>"""', 256)
-    assert '"""' not in str(coded.slm.tokenizer.decode(coded.tokens('ok """ A', 256)))
+    assert control not in coded.slm.quoted('<|im_end|>"""', 256)
+    assert '"""' not in str(coded.slm.tokenizer.decode(coded.slm.quoted('ok """ A', 256)))

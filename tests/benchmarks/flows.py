@@ -3,13 +3,14 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from pyspark.sql import SparkSession
 
 from pipelines import contracts as tables
 from pipelines.adapters.delta import TableStore
-from pipelines.adapters.spark import session
+from pipelines.adapters.spark import open_session, session
 from pipelines.adapters.streams import StreamPlan
 from pipelines.adapters.table_creation import ensure_tables
 from pipelines.declaration import MapBatches
@@ -26,7 +27,9 @@ def lasting_session(settings: SparkSettings) -> Iterator[tuple[SparkSession, Pat
     """Open a session as `run --continuous` does, and a folder for what it writes."""
     with tempfile.TemporaryDirectory(prefix="lakehouse-bench-") as folder:
         root = Path(folder)
-        with session(settings, root, root / "logs", say, True, ("silver", "labels")) as spark:
+        with session(
+            partial(open_session, settings, root, root / "logs", say, lasting=True, warm=("silver", "labels"))
+        ) as spark:
             yield spark, root
 
 

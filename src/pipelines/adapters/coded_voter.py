@@ -32,10 +32,6 @@ class Coded:
     prompts: tuple[ReadPrompt, ...]
     labels: tuple[str, ...]
 
-    def tokens(self, text: str, most: int) -> tuple[int, ...]:
-        """The first tokens of a text; nothing in it can end the quotation that it stands in."""
-        return self.slm.tokens(text.replace('"""', "'''"))[:most]
-
 
 @dataclass(frozen=True)
 class CodedAnswer:
@@ -72,7 +68,7 @@ def score_coded(texts: Sequence[str], task: Task) -> list[CodedAnswer]:
         task: model, prompt and settings.
     """
     coded, settings = open_coded(task), task.settings
-    tokens = [coded.tokens(text, settings.slm_max_text_tokens) for text in texts]
+    tokens = [coded.slm.quoted(text, settings.slm_max_text_tokens) for text in texts]
     logs = average_orders(np.stack([ask_prompt(coded.reader, prompt, tokens) for prompt in coded.prompts]))
     probabilities = to_probabilities(logs, settings.slm_temperature)
     places, kept, _ = top_labels(probabilities, settings.slm_candidates)
@@ -95,5 +91,5 @@ def render_coded(text: str, task: Task) -> str:
     """Write the whole prompt that a text is asked with, as a person reads it."""
     coded = open_coded(task)
     first = coded.prompts[0].prompt
-    asked = [*first.head, *coded.tokens(text, task.settings.slm_max_text_tokens), *first.tail]
+    asked = [*first.head, *coded.slm.quoted(text, task.settings.slm_max_text_tokens), *first.tail]
     return str(coded.slm.tokenizer.decode(asked))

@@ -54,6 +54,11 @@ class PinnedVersions:
     student: PinnedModel | None = None
 
 
+def quotable(text: str) -> str:
+    """Write a text so that it cannot end the quotation in which a prompt shows it."""
+    return text.replace('"""', "'''")
+
+
 def hash_text(text: str) -> str:
     """SHA-256 (hex) of a text in UTF-8."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from pipelines.adapters.embedded_models import torch_and_transformers
-from pipelines.adapters.model_files import PinnedModel, PinnedPrompt, PinnedVersions, check_files
+from pipelines.adapters.model_files import PinnedModel, PinnedPrompt, PinnedVersions, check_files, quotable
 from pipelines.errors import ModelNotFoundError
 from pipelines.intents import Intent
 from pipelines.labelling_settings import LabellingSettings
@@ -79,6 +79,10 @@ class LanguageModel:
         """Token ids of a piece of a prompt; control tokens written in it are read as plain letters."""
         encoded = self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)
         return tuple(encoded["input_ids"])
+
+    def quoted(self, text: str, most: int) -> tuple[int, ...]:
+        """Token ids of a ticket, at most so many, as a prompt may quote it."""
+        return self.tokens(quotable(text))[:most]
 
     def opening(self, text: str) -> tuple[int, ...]:
         """Token ids of the beginning of a prompt, with the token that opens a sequence where the model has one."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from string import ascii_uppercase
 
+from pipelines.adapters.model_files import quotable
 from pipelines.adapters.registry import LABELS, TICKET
 from pipelines.adapters.served_model import ServedModel
 from pipelines.adapters.served_protocol import Answer, Question
@@ -32,7 +33,7 @@ def write_question(text: str, chosen: Sequence[int], task: Task) -> Question:
     # Cut first: a description may hold anything.
     head, tail = (part.replace(LABELS, listed) for part in task.pinned.prompt.template.split(TICKET))
     cut = text[: task.settings.slm_max_text_tokens * TOKEN_CHARS]
-    return Question(head, cut.replace('"""', "'''"), tail, codes)
+    return Question(head, quotable(cut), tail, codes)
 
 
 def cost_of(answer: Answer) -> Cost:

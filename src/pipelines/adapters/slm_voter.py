@@ -69,7 +69,7 @@ def compose(text: str, near: Sequence[int], examples: Examples, task: Task) -> l
     before, after = task.pinned.prompt.template.partition("{{examples}}")[2].split("{{ticket}}")
 
     def asked(ticket: str, most: int) -> tuple[int, ...]:
-        return (*slm.tokens(before), *slm.tokens(ticket.replace('"""', "'''"))[:most], *slm.tokens(after))
+        return (*slm.tokens(before), *slm.quoted(ticket, most), *slm.tokens(after))
 
     prompt: list[int] = []
     # The nearest example stands last, next to the text it resembles.

@@ -59,20 +59,13 @@ SMALL_BATCHES = {
 
 
 @contextmanager
-def session(
-    settings: SparkSettings,
-    scratch: Path,
-    logs: Path,
-    progress: Callable[[str], None],
-    lasting: bool = False,
-    warm: Sequence[str] = (),
-) -> Iterator[SparkSession]:
-    """Give the session that is open already (a cluster's, a notebook's) or one that ends with the block."""
+def session(open_own: Callable[[], SparkSession]) -> Iterator[SparkSession]:
+    """Give the session that is open already (a cluster's, a notebook's) or our own, which ends with the block."""
     running = running_session()
     if running is not None:
         yield running
         return
-    opened = open_session(settings, scratch, logs, progress, lasting, warm)
+    opened = open_own()
     try:
         yield opened
     finally:

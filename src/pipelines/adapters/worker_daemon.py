@@ -29,7 +29,7 @@ PRELOADED = (
     "pipelines.transforms.redaction",
 )
 WARM = "LAKEHOUSE_WARM"
-"""Variable that names what else is loaded before the first fork, with commas between."""
+"""Variable that names the stages whose needs are loaded before the first fork, with commas between."""
 SAMPLE = "My name is Anna Smith, I live in Paris; please call +49 30 901820 or write to anna@example.com."
 
 
@@ -59,10 +59,10 @@ def main() -> None:
         importlib.import_module(name)
     # Spark reads a port number from this process's output: nothing else may stand there.
     with contextlib.redirect_stdout(sys.stderr):
-        for name in os.environ.get(WARM, "").split(","):
+        for stage in STARTERS.keys() & set(os.environ.get(WARM, "").split(",")):
             # What is missing here is missing in the workers, which say so by name.
             with contextlib.suppress(PipelineError):
-                STARTERS.get(name, list)()
+                STARTERS[stage]()
     # Else the first collection in each fork would copy all pages that it looks at.
     gc.freeze()
     serve: Callable[[], None] = daemon.manager

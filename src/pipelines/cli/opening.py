@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from pipelines import contracts
 from pipelines.adapters.delta import TableStore
 from pipelines.adapters.redactor import build_redactor
-from pipelines.adapters.spark import session
+from pipelines.adapters.spark import open_session, session
 from pipelines.adapters.streams import StreamPlan
 from pipelines.adapters.table_creation import ensure_tables
 from pipelines.adapters.text_annotator import build_annotator
@@ -22,7 +22,7 @@ from pipelines.cli.screens import say
 from pipelines.configuration import load_settings
 from pipelines.declaration import Table
 from pipelines.errors import UsageError
-from pipelines.intents import Intent, load_intents
+from pipelines.intents import Intent, LabelSet, load_intents
 from pipelines.jobs.flow import Flow
 from pipelines.jobs.label_application import Trial
 from pipelines.labelling_settings import SlmMode
@@ -56,9 +56,8 @@ def open_spark(workspace: Workspace, lasting: Sequence[str] = ()) -> Iterator[Sp
         lasting: stages that will run in it until somebody stops them; none: it is soon over.
     """
     logging.getLogger("py4j").setLevel(logging.ERROR)
-    with session(
-        workspace.settings.spark, workspace.root / "spark", workspace.logs, say, bool(lasting), lasting
-    ) as spark:
+    own = partial(open_session, workspace.settings.spark, workspace.root / "spark", workspace.logs, say)
+    with session(partial(own, lasting=bool(lasting), warm=lasting)) as spark:
         yield spark
 
 
@@ -67,7 +66,8 @@ def open_scratch_spark() -> Iterator[SparkSession]:
     """Give a session to a command that needs no workspace; its logs go with it."""
     with contextlib.ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lakehouse-")))
-        yield stack.enter_context(session(load_settings([]).spark, scratch, scratch / "logs", say))
+        own = partial(open_session, load_settings([]).spark, scratch, scratch / "logs", say)
+        yield stack.enter_context(session(own))
 
 
 def settings_or_defaults(named: Path | None) -> Settings:
@@ -149,7 +149,7 @@ def open_trial(named: Path | None, intents: Path | None, slm: SlmMode | None) ->
         known = load_intents(intents) if intents else chosen.intents
         prepare_models(chosen)
         redactor = build_redactor(chosen.settings.redaction, chosen.pseudonym_key())
-        labels = [intent.name for intent in known]
+        labels = LabelSet(tuple(intent.name for intent in known))
         yield chosen, Trial(chosen.settings, labels, redactor, voters_of(chosen, known)())
 
 

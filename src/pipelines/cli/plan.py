@@ -1,5 +1,6 @@
 """`plan`: what labelling a file would take and give, before anything runs."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -43,14 +44,15 @@ def plan(
             workers = worker_count(spark)
         text, render = asked_text(labelled), trial.voters.render
         prompt = render(text) if render and text is not None else None
+    names = trial.labels.names
     expected = expect(labelled, len(texts), workers, trial.settings.endpoint)
     if as_json:
-        show_json({**expected.as_dict(), "labels": trial.labels, "prompt": prompt})
+        show_json({**expected.as_dict(), "labels": [*names], "prompt": prompt})
     else:
-        show_plan(expected, trial.labels, prompt)
+        show_plan(expected, names, prompt)
 
 
-def show_plan(expected: Plan, names: list[str], prompt: str | None) -> None:
+def show_plan(expected: Plan, names: Sequence[str], prompt: str | None) -> None:
     """Print the prompt and what to expect."""
     if prompt is not None:
         out.print("One whole prompt, redacted as the model would read it:")

@@ -74,7 +74,7 @@ class Trial:
     """What labels a file on trial: the stream's own settings, redactor and voters, and the labels that may come out."""
 
     settings: Settings
-    labels: list[str]
+    labels: LabelSet
     redactor: MapBatches
     voters: Voters
 
@@ -86,7 +86,7 @@ def label_texts(spark: SparkSession, texts: Sequence[NamedText], trial: Trial) -
     nobody, nothing = (spark.createDataFrame([], table.columns) for table in (ANNOTATIONS, DECISIONS))
     told = hold(records.transform(unclustered).transform(voter_texts))
     votes = hold(vote_unstored(told, trial.voters, trial.settings.labelling).transform(cast_votes, told, nobody, now))
-    decided = records.transform(judge, votes, nothing, LabelSet(tuple(trial.labels)), trial.settings.gate, now)
+    decided = records.transform(judge, votes, nothing, trial.labels, trial.settings.gate, now)
     for one, row in zip(texts, stream_rows(records.transform(explain, decided, votes)), strict=True):
         said = tuple(vote.asDict(recursive=True) for vote in row["votes"] or ())
         yield Labelled(one.id, row["label"], row["confidence"], row["verdict"], row["reason"], said, row["text"])

@@ -12,7 +12,6 @@ from pyspark.sql import DataFrame
 
 from pipelines import contracts as tables
 from pipelines.adapters.delta import BatchWrite, next_batch, read_table
-from pipelines.adapters.frames import stream_rows
 from pipelines.adapters.spark import hold
 from pipelines.faults import hit
 from pipelines.jobs.flow import Flow
@@ -31,7 +30,7 @@ class Relabelled:
     Attributes:
         renamed: records that are decided anew under a name of today.
         voted: records that are voted on anew, because a label of theirs was retired.
-        by_label: records by their former label.
+        by_label: records by the former label that they name, the first by name of several.
         by_place: records by where they stood.
     """
 
@@ -53,10 +52,13 @@ def find_former(flow: Flow) -> DataFrame:
 
 def count_former(found: DataFrame) -> Relabelled:
     """Count what would be touched."""
-    rows = [row.asDict() for row in stream_rows(found)]
-    voted = sum(row["is_retired"] for row in rows)
-    labels, places = (Counter(str(row[name]) for row in rows) for name in ("label", "place"))
-    return Relabelled(len(rows) - voted, voted, dict(labels.most_common()), dict(places.most_common()))
+    groups = [row.asDict() for row in found.groupBy("former_label", "place", "is_retired").count().collect()]
+    voted = sum(group["count"] for group in groups if group["is_retired"])
+    labels, places = Counter[str](), Counter[str]()
+    for group in groups:
+        labels[group["former_label"]] += group["count"]
+        places[group["place"]] += group["count"]
+    return Relabelled(labels.total() - voted, voted, dict(labels.most_common()), dict(places.most_common()))
 
 
 def relabel(flow: Flow, found: DataFrame, tell: Callable[[str], None]) -> None:

@@ -45,13 +45,15 @@ def of_former_labels(decisions: DataFrame, labels: LabelSet) -> DataFrame:
         labels: of today.
 
     Returns:
-        record_id, place, label (the decision's), is_retired (whether a label it names has to be voted on anew).
+        record_id, place, former_label (the first by name of several), is_retired (whether one it names was retired).
     """
     named = F.array_compact(F.array_append("labels", F.col("label")))
-    former, retired = (F.array(*map(F.lit, sorted(names))) for names in (labels.former, labels.retired))
-    is_retired = F.arrays_overlap(named, retired) if labels.retired else F.lit(False)
-    found = decisions.where(F.arrays_overlap(named, former))
-    return found.select("record_id", "place", "label", is_retired.alias("is_retired"))
+    former = F.filter(named, lambda name: name.isin(*sorted(labels.former)))
+    is_retired = F.exists(named, lambda name: name.isin(*sorted(labels.retired)))
+    told = decisions.select(
+        "record_id", "place", F.array_min(former).alias("former_label"), is_retired.alias("is_retired")
+    )
+    return told.where(F.col("former_label").isNotNull())
 
 
 def _merged(listed: Column, labels: LabelSet) -> Column:
