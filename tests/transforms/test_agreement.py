@@ -12,7 +12,7 @@ from pipelines.transforms.evidence import standing_votes
 from tests.builders import NOON, Values, decision, frame, record, vote
 
 LATER = NOON + timedelta(hours=1)
-KNOWN = ["billing", "card", "refund"]
+KNOWN = LabelSet(("billing", "card", "refund"))
 
 # What is voted on each text, told apart by the text; each is judged alone but all in one Spark job.
 TEXTS: dict[str, list[Values]] = {
@@ -117,7 +117,7 @@ def test_a_decision_says_who_gave_what_and_in_which_version(verdicts: dict[str, 
 def test_any_label_but_unknown_is_known_when_no_list_is_given(spark: SparkSession) -> None:
     records = [record("r1"), record("r2", text="what?")]
     votes = [vote("gardening", 0.9), vote("unknown", 0.9, text="what?")]
-    assert judged(spark, records, votes, known=[]) == [
+    assert judged(spark, records, votes, known=LabelSet()) == [
         ("r1", 1, "accepted", "gold", "gardening"),
         ("r2", 1, "unknown_intent", "quarantine", "unknown"),
     ]
@@ -216,10 +216,10 @@ def judged(
     records: list[Values],
     votes: list[Values],
     previous: list[Values] | None = None,
-    known: list[str] = KNOWN,
+    known: LabelSet = KNOWN,
 ) -> list[tuple[object, ...]]:
     """Judge and show record, decision number, verdict, place and label, in order of the record."""
     stored = frame(spark, LABELS, *votes), frame(spark, DECISIONS, *(previous or []))
-    verdicts = judge(frame(spark, TICKETS_SILVER, *records), *stored, LabelSet(tuple(known)), GateSettings(), NOON)
+    verdicts = judge(frame(spark, TICKETS_SILVER, *records), *stored, known, GateSettings(), NOON)
     rows = verdicts.orderBy("record_id").collect()
     return [tuple(row[name] for name in ("record_id", "decision_no", "verdict", "place", "label")) for row in rows]
