@@ -20,6 +20,7 @@ PURE = {
     "vocabulary",
     "settings_base",
     "settings",
+    "gate_rules",
     "redaction_policy",
     "labelling_settings",
     "errors",
@@ -173,6 +174,7 @@ def test_every_table_is_written_by_the_one_job_its_contract_names() -> None:
         "quarantine.tickets": "gate",
         "quarantine.shed": "gate",
         "gold.review_queue": "gate",
+        "gold.certificates": "certify",
     }
 
 

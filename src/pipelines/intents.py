@@ -25,6 +25,8 @@ class Intent:
     examples: tuple[str, ...] = ()
     was: tuple[str, ...] = ()
     """What it was called before; several where it was made of several."""
+    precision_floor: float | None = None
+    """Share of right labels in gold below which models bring nothing more into gold under it; None: no floor."""
 
 
 @dataclass(frozen=True)
@@ -102,14 +104,18 @@ def parse_intent(entry: object, number: int, path: Path) -> Intent:
     where = f"Intents file {path}, entry {number}"
     if not isinstance(fields, dict) or not isinstance(fields.get("name"), str):
         raise InputDataError(f"{where}: expected a name, or a mapping with `name`.")
-    if unknown := set(fields) - {"name", "description", "examples", "was"}:
+    if unknown := set(fields) - {"name", "description", "examples", "was", "precision_floor"}:
         raise InputDataError(
-            f"{where}: unknown key {', '.join(map(str, sorted(unknown)))}; known: name, description, examples, was."
+            f"{where}: unknown key {', '.join(map(str, sorted(unknown)))}; known: name, description, examples, was, "
+            "precision_floor."
         )
     examples, was = (parse_texts(fields.get(key), key, where) for key in ("examples", "was"))
     if len(examples) > MAX_EXAMPLES:
         raise InputDataError(f"{where}: {len(examples)} examples, at most {MAX_EXAMPLES} are used; remove some.")
-    return Intent(fields["name"], str(fields.get("description") or ""), examples, was)
+    floor = fields.get("precision_floor")
+    if floor is not None and not (isinstance(floor, float) and 0 < floor < 1):
+        raise InputDataError(f"{where}: `precision_floor` must be above 0 and below 1, for example 0.9.")
+    return Intent(fields["name"], str(fields.get("description") or ""), examples, was, floor)
 
 
 def parse_texts(content: object, key: str, where: str) -> tuple[str, ...]:
@@ -140,6 +146,7 @@ def dump_intents(intents: list[Intent], path: Path) -> None:
     entries = [
         {"name": intent.name, "description": intent.description, "examples": list(intent.examples)}
         | ({"was": list(intent.was)} if intent.was else {})
+        | ({"precision_floor": intent.precision_floor} if intent.precision_floor else {})
         for intent in intents
     ]
     head = "# The closed set of labels. A description helps the language model, examples help every voter.\n"

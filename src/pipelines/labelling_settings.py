@@ -73,12 +73,14 @@ class ModelSettings:
     encoder_uri: str = "models:/ticket-encoder@champion"
     student_uri: str = "models:/intent-student@champion"
     """What `lakehouse train` makes; it votes as soon as it is there and fits the encoder."""
+    calibration_uri: str = "models:/intent-calibration@champion"
+    """What `lakehouse calibrate` makes; confidence is calibrated as soon as it is there."""
     prompt_uri: str = "prompts:/intent-prompt@champion"
     """With {{examples}} the model says how likely the words of each label on the memory's shortlist are, behind the
     nearest examples; with {{labels}} it reads all labels under codes, and answers with a code: many texts a pass."""
 
     def __post_init__(self) -> None:
-        for key in ("slm_uri", "encoder_uri", "student_uri"):
+        for key in ("slm_uri", "encoder_uri", "student_uri", "calibration_uri"):
             require(getattr(self, key).startswith("models:/"), f"models.{key}", "must start with models:/")
         require(self.prompt_uri.startswith("prompts:/"), "models.prompt_uri", "must start with prompts:/")
 

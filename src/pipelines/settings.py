@@ -129,11 +129,29 @@ class GateSettings:
     min_confidence: float = 0.8
     """Equal is enough."""
     audit_share: float = 0.02
-    """Share of accepted records, chosen by hash, that people are asked to check."""
+    """Share of accepted records, chosen by hash, that people are asked to check, for ever: what certifies gold."""
+    calibration_share: float = 0.05
+    """Share of all judged records, chosen by another hash, that people label so that confidence can be calibrated."""
+    target_error: float = 0.05
+    """Share of wrong labels in gold that a certificate promises not to be passed."""
+    confidence_level: float = 0.95
+    """How sure that promise is."""
+    suspended_min_confidence: float = 0.95
+    """What models need while a certificate is suspended, if it asked for less."""
+    standing_audits: int = 200
+    """The newest audits of a label that decide whether it keeps the precision floor of intents.yml."""
+    drift_threshold: float = 0.25
+    """Population stability index of labels, confidence or unknown intents at which a certificate is suspended."""
 
     def __post_init__(self) -> None:
-        require(0 < self.min_confidence <= 1, "gate.min_confidence", "must be above 0 and at most 1")
-        require(0 <= self.audit_share <= 1, "gate.audit_share", "must be between 0 and 1")
+        for key in ("min_confidence", "suspended_min_confidence"):
+            require(0 < getattr(self, key) <= 1, f"gate.{key}", "must be above 0 and at most 1")
+        for key in ("audit_share", "calibration_share"):
+            require(0 <= getattr(self, key) <= 1, f"gate.{key}", "must be between 0 and 1")
+        for key in ("target_error", "confidence_level"):
+            require(0 < getattr(self, key) < 1, f"gate.{key}", "must be above 0 and below 1")
+        require(self.drift_threshold > 0, "gate.drift_threshold", "must be above 0")
+        require(self.standing_audits > 0, "gate.standing_audits", "must be at least 1")
 
     def fingerprint(self) -> str:
         """Name this gate; it stands on every decision."""

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     CONFIDENCE_BELOW_THRESHOLD = "confidence_below_threshold"
     LABELS_DISAGREE = "labels_disagree"
     INTENT_UNKNOWN = "intent_unknown"
+    LABEL_SUSPENDED = "label_suspended"
     # Gate: the record is in gold and a person is asked to look at it all the same.
     AUDIT_SAMPLE = "audit_sample"
 

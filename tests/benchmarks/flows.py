@@ -14,6 +14,7 @@ from pipelines.adapters.spark import open_session, session
 from pipelines.adapters.streams import StreamPlan
 from pipelines.adapters.table_creation import ensure_tables
 from pipelines.declaration import MapBatches
+from pipelines.gate_rules import GateRules
 from pipelines.intents import LabelSet
 from pipelines.jobs.flow import Flow
 from pipelines.settings import Settings, SparkSettings
@@ -67,5 +68,6 @@ def make_flow(
         labels=LabelSet(),
         redactor=redactor,
         pin_voters=nobody,
+        pin_rules=lambda: GateRules(settings.gate),
         load_annotator=load_annotator,
     )

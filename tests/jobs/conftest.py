@@ -19,7 +19,9 @@ from pipelines.adapters.streams import StreamPlan
 from pipelines.adapters.table_creation import ensure_tables
 from pipelines.adapters.text_annotator import build_annotator
 from pipelines.declaration import MapBatches
+from pipelines.gate_rules import PinnedCalibration
 from pipelines.intents import LabelSet
+from pipelines.jobs.certification import read_rules
 from pipelines.jobs.flow import Flow
 from pipelines.jobs.reporting import Report, report
 from pipelines.jobs.runner import drain
@@ -124,6 +126,7 @@ class Lake:
     redactor: MapBatches = leave_texts
     new_epoch: bool = False
     labels: LabelSet = LABELS
+    calibrated: PinnedCalibration | None = None
 
     @property
     def store(self) -> TableStore:
@@ -143,6 +146,7 @@ class Lake:
             labels=self.labels,
             redactor=self.redactor,
             pin_voters=lambda: voters(self.labeller, self.model),
+            pin_rules=lambda: read_rules(self.spark, self.store, self.settings.gate, self.calibrated),
             load_annotator=lambda: build_annotator(self.spark, self.settings.features),
         )
 

@@ -5,6 +5,7 @@ import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from pipelines.contracts import DECISIONS, LABELS, QUARANTINE, SHED, TICKETS_SILVER, TRAINING_EXAMPLES
+from pipelines.gate_rules import GateRules
 from pipelines.intents import LabelSet
 from pipelines.settings import GateSettings
 from pipelines.transforms.agreement import current, judge, place_decided, quarantined, shed_pointers, training_examples
@@ -12,6 +13,7 @@ from pipelines.transforms.evidence import standing_votes
 from tests.builders import NOON, Values, decision, frame, record, vote
 
 LATER = NOON + timedelta(hours=1)
+RULES = GateRules(GateSettings())
 KNOWN = LabelSet(("billing", "card", "refund"))
 
 # What is voted on each text, told apart by the text; each is judged alone but all in one Spark job.
@@ -57,7 +59,7 @@ TEXTS: dict[str, list[Values]] = {
 def verdicts(spark: SparkSession) -> dict[str, Row]:
     records = frame(spark, TICKETS_SILVER, *[record(text, text=text) for text in TEXTS])
     cast = [{**ballot, "text_key": f"key of {text}"} for text, ballots in TEXTS.items() for ballot in ballots]
-    judged = judge(records, frame(spark, LABELS, *cast), frame(spark, DECISIONS), KNOWN, GateSettings(), NOON)
+    judged = judge(records, frame(spark, LABELS, *cast), frame(spark, DECISIONS), KNOWN, RULES, NOON)
     assert judged.columns == DECISIONS.payload_names
     return {row["record_id"]: row for row in judged.collect()}
 
@@ -220,6 +222,6 @@ def judged(
 ) -> list[tuple[object, ...]]:
     """Judge and show record, decision number, verdict, place and label, in order of the record."""
     stored = frame(spark, LABELS, *votes), frame(spark, DECISIONS, *(previous or []))
-    verdicts = judge(frame(spark, TICKETS_SILVER, *records), *stored, known, GateSettings(), NOON)
+    verdicts = judge(frame(spark, TICKETS_SILVER, *records), *stored, known, RULES, NOON)
     rows = verdicts.orderBy("record_id").collect()
     return [tuple(row[name] for name in ("record_id", "decision_no", "verdict", "place", "label")) for row in rows]

@@ -54,6 +54,11 @@ def quieten_mlflow() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
+def registry_is_missing(tracking_uri: str) -> bool:
+    """Say whether a workspace's own registry was never made."""
+    return tracking_uri.startswith(SQLITE) and not Path(tracking_uri.removeprefix(SQLITE)).is_file()
+
+
 def pin_versions(
     tracking_uri: str, settings: ModelSettings, slm_needed: bool, endpoint: EndpointSettings | None = None
 ) -> PinnedVersions:
@@ -69,7 +74,7 @@ def pin_versions(
         ModelNotFoundError: when a model, prompt, version or alias is missing, with what to type.
         ServiceUnavailableError: when the registry does not answer.
     """
-    if tracking_uri.startswith(SQLITE) and not Path(tracking_uri.removeprefix(SQLITE)).is_file():
+    if registry_is_missing(tracking_uri):
         raise ModelNotFoundError("This workspace has no model registry yet. Type: lakehouse setup")
     client = open_client(tracking_uri)
     encoder = pin_model(client, settings.encoder_uri)

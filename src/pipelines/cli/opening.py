@@ -22,7 +22,9 @@ from pipelines.cli.screens import say
 from pipelines.configuration import load_settings
 from pipelines.declaration import Table
 from pipelines.errors import UsageError
+from pipelines.gate_rules import GateRules, PinnedCalibration
 from pipelines.intents import Intent, LabelSet, load_intents
+from pipelines.jobs.certification import read_rules
 from pipelines.jobs.flow import Flow
 from pipelines.jobs.label_application import Trial
 from pipelines.labelling_settings import SlmMode
@@ -114,6 +116,7 @@ def open_flow(workspace: Workspace, spark: SparkSession, servers: str | None, ne
         labels=workspace.label_set,
         redactor=build_redactor(settings.redaction, workspace.pseudonym_key()),
         pin_voters=voters_of(workspace),
+        pin_rules=rules_of(workspace, spark),
         load_annotator=cache(lambda: build_annotator(spark, settings.features)),
     )
 
@@ -150,7 +153,8 @@ def open_trial(named: Path | None, intents: Path | None, slm: SlmMode | None) ->
         prepare_models(chosen)
         redactor = build_redactor(chosen.settings.redaction, chosen.pseudonym_key())
         labels = LabelSet(tuple(intent.name for intent in known))
-        yield chosen, Trial(chosen.settings, labels, redactor, voters_of(chosen, known)())
+        rules = GateRules(chosen.settings.gate, calibration_of(chosen))
+        yield chosen, Trial(chosen.settings, labels, redactor, voters_of(chosen, known)(), rules)
 
 
 def voters_of(workspace: Workspace, intents: list[Intent] | None = None) -> Callable[[], Voters]:
@@ -169,6 +173,19 @@ def voters_of(workspace: Workspace, intents: list[Intent] | None = None) -> Call
         return build_voters(pinned, known, settings.labelling, workspace.tracking_uri, served)
 
     return pin
+
+
+def calibration_of(workspace: Workspace) -> PinnedCalibration | None:
+    """Pin the calibration that is in force; None before there is one."""
+    from pipelines.adapters.calibration_files import pin_calibration
+
+    return pin_calibration(workspace.tracking_uri, workspace.settings.models.calibration_uri)
+
+
+def rules_of(workspace: Workspace, spark: SparkSession) -> Callable[[], GateRules]:
+    """Give the function that pins what the gate goes by in one micro-batch."""
+    store, settings = table_store(workspace), workspace.settings.gate
+    return lambda: read_rules(spark, store, settings, calibration_of(workspace))
 
 
 def prepare_models(workspace: Workspace) -> None:

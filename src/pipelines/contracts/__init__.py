@@ -5,7 +5,7 @@ and the places a record can be in).
 """
 
 from pipelines.contracts.bronze import LABEL_FILES, LANDED_FILES, TICKETS_BRONZE
-from pipelines.contracts.gold import DECISIONS, QUARANTINE, REVIEW_QUEUE, SHED, TRAINING_EXAMPLES
+from pipelines.contracts.gold import CERTIFICATES, DECISIONS, QUARANTINE, REVIEW_QUEUE, SHED, TRAINING_EXAMPLES
 from pipelines.contracts.silver import ANNOTATIONS, CLUSTER_MERGES, EMBEDDINGS, LABELS, TEXT_FEATURES, TICKETS_SILVER
 from pipelines.declaration import Table
 from pipelines.vocabulary import Place
@@ -27,11 +27,13 @@ TABLES: tuple[Table, ...] = (
     QUARANTINE,
     SHED,
     REVIEW_QUEUE,
+    CERTIFICATES,
 )
 PLACES: dict[Place, Table] = {Place.GOLD: TRAINING_EXAMPLES, Place.QUARANTINE: QUARANTINE, Place.SHED: SHED}
 
 __all__ = [
     "ANNOTATIONS",
+    "CERTIFICATES",
     "CLUSTER_MERGES",
     "CONTRACT_VERSION",
     "DECISIONS",

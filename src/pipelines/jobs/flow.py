@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pipelines.adapters.delta import TableStore
 from pipelines.adapters.streams import StreamPlan, read_appends
 from pipelines.declaration import MapBatches, Table
+from pipelines.gate_rules import GateRules
 from pipelines.intents import LabelSet
 from pipelines.settings import Settings
 from pipelines.transforms.labelling import Voters
@@ -22,6 +23,7 @@ class Flow:
     Attributes:
         cache_folder: on the driver's own disk; what is in it can be made again from the tables.
         pin_voters: called once a micro-batch; gives who votes, with every version pinned.
+        pin_rules: called once a micro-batch of the gate; gives what decides its verdicts.
         load_annotator: called once a micro-batch; gives what reads the texts, built when first needed.
     """
 
@@ -36,6 +38,7 @@ class Flow:
     labels: LabelSet
     redactor: MapBatches
     pin_voters: Callable[[], Voters]
+    pin_rules: Callable[[], GateRules]
     load_annotator: Callable[[], TextAnnotator]
 
     def planned(self, name: str) -> StreamPlan:

@@ -13,6 +13,7 @@ from pipelines.adapters.spark import hold
 from pipelines.adapters.text_files import NamedText
 from pipelines.contracts import ANNOTATIONS, DECISIONS, LABELS
 from pipelines.declaration import MapBatches
+from pipelines.gate_rules import GateRules
 from pipelines.intents import LabelSet
 from pipelines.jobs.application import raw_texts
 from pipelines.jobs.labelling import vote
@@ -71,12 +72,13 @@ class LabelReport:
 
 @dataclass(frozen=True)
 class Trial:
-    """What labels a file on trial: the stream's own settings, redactor and voters, and the labels that may come out."""
+    """What labels a file on trial: the stream's own settings, redactor, voters and rules, and the labels."""
 
     settings: Settings
     labels: LabelSet
     redactor: MapBatches
     voters: Voters
+    rules: GateRules
 
 
 def label_texts(spark: SparkSession, texts: Sequence[NamedText], trial: Trial) -> Iterator[Labelled]:
@@ -86,7 +88,7 @@ def label_texts(spark: SparkSession, texts: Sequence[NamedText], trial: Trial) -
     nobody, nothing = (spark.createDataFrame([], table.columns) for table in (ANNOTATIONS, DECISIONS))
     told = hold(records.transform(unclustered).transform(voter_texts))
     votes = hold(vote_unstored(told, trial.voters, trial.settings.labelling).transform(cast_votes, told, nobody, now))
-    decided = records.transform(judge, votes, nothing, trial.labels, trial.settings.gate, now)
+    decided = records.transform(judge, votes, nothing, trial.labels, trial.rules, now)
     for one, row in zip(texts, stream_rows(records.transform(explain, decided, votes)), strict=True):
         said = tuple(vote.asDict(recursive=True) for vote in row["votes"] or ())
         yield Labelled(one.id, row["label"], row["confidence"], row["verdict"], row["reason"], said, row["text"])

@@ -171,7 +171,7 @@ def decide_again(flow: Flow, changed: DataFrame, records: DataFrame, write: Batc
 
     previous = read_touched(tables.DECISIONS).transform(open_again, changed)
     votes, now = read_touched(tables.LABELS), datetime.now(UTC)
-    judged = records.transform(judge, votes, previous, flow.labels, flow.settings.gate, now)
+    judged = records.transform(judge, votes, previous, flow.labels, flow.pin_rules(), now)
     append_once(judged, store, tables.DECISIONS, write)
     hit("after_deciding_again")
     stored = read_batch(spark, store, tables.DECISIONS, write)

@@ -13,6 +13,7 @@ from pipelines.adapters.storage import open_folder, publish, store
 from pipelines.contracts import DECISIONS
 from pipelines.declaration import MapBatches
 from pipelines.errors import InputDataError
+from pipelines.gate_rules import GateRules
 from pipelines.intents import LabelSet
 from pipelines.jobs.manifests import DATASET, DISAGREEMENTS, MANIFEST, FileFacts, Manifest
 from pipelines.settings import Settings
@@ -94,7 +95,9 @@ def validate(spark: SparkSession, paths: list[str], out_uri: str, settings: Sett
     chosen = label_rows.transform(choose_rows, settings.intake)
     records = hold(chosen.transform(redact, redactor).transform(keep_exact_texts, chosen))
     nothing = spark.createDataFrame([], DECISIONS.columns)
-    decided = records.transform(judge, label_rows.transform(file_votes), nothing, LabelSet(), settings.gate, now)
+    decided = records.transform(
+        judge, label_rows.transform(file_votes), nothing, LabelSet(), GateRules(settings.gate), now
+    )
     placed = hold(decided.transform(place_decided, records))
     kept_out = placed.transform(quarantined)
     outcome = Outcome(

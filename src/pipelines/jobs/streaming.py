@@ -32,6 +32,7 @@ from pipelines.transforms.agreement import (
     place_decided,
     quarantined,
     shed_pointers,
+    touched_texts,
     training_examples,
 )
 from pipelines.transforms.intake import parse_messages
@@ -109,14 +110,17 @@ def gate(flow: Flow) -> StreamingQuery:
     """Votes -> decisions -> places: commit each verdict once, then route from what is stored."""
 
     def write_batch(batch: DataFrame, write: BatchWrite) -> None:
-        touched = hold(batch.select("text_key").distinct())
+        decisions = read_table(batch.sparkSession, flow.store, tables.DECISIONS)
+        # A certificate may move the threshold for all that was judged by the one before.
+        judged_before = decisions if not rows_of(batch, tables.CERTIFICATES).isEmpty() else decisions.limit(0)
+        touched = hold(batch.transform(touched_texts, judged_before))
 
         def read_touched(table: Table) -> DataFrame:
             return read_table(batch.sparkSession, flow.store, table).join(touched, on="text_key", how="left_semi")
 
         records = hold(read_touched(tables.TICKETS_SILVER))
         votes, previous = read_touched(tables.LABELS), read_touched(tables.DECISIONS)
-        judged = records.transform(judge, votes, previous, flow.labels, flow.settings.gate, datetime.now(UTC))
+        judged = records.transform(judge, votes, previous, flow.labels, flow.pin_rules(), datetime.now(UTC))
         append_once(judged, flow.store, tables.DECISIONS, write)
         hit("after_decisions")
         # An earlier epoch may have ended between a decision and its place: then what is newest is routed, once.
@@ -124,7 +128,7 @@ def gate(flow: Flow) -> StreamingQuery:
         decided = stored if write.epoch == 1 else read_touched(tables.DECISIONS).transform(newest_decisions)
         route(hold(decided.transform(place_decided, records)), flow, write)
 
-    arrivals = flow.read_appends(tables.TICKETS_SILVER, tables.LABELS)
+    arrivals = flow.read_appends(tables.TICKETS_SILVER, tables.LABELS, tables.CERTIFICATES)
     return start(arrivals, write_batch, flow.planned("gate"), flow.store, tables.DECISIONS)
 
 

@@ -11,11 +11,12 @@ from pyspark.sql import functions as F
 
 from pipelines.columns import ALTERNATIVES, IDENTITY, PLACED, STRINGS
 from pipelines.contracts import DECISIONS, QUARANTINE, SHED, TRAINING_EXAMPLES
+from pipelines.gate_rules import GateRules
 from pipelines.intents import LabelSet
-from pipelines.settings import GateSettings
 from pipelines.transforms.evidence import list_votes, weigh_votes
 from pipelines.transforms.label_sets import as_of_today
-from pipelines.vocabulary import UNKNOWN_LABEL, Place, Reason, Verdict
+from pipelines.transforms.opinions import calibrated, one_voice, pool_opinions, tell_parts
+from pipelines.vocabulary import UNKNOWN_LABEL, Place, Reason, Verdict, Voter
 
 CONFIDENCE_DECIMALS = 6
 """Differences below this do not make a new decision."""
@@ -31,7 +32,7 @@ def judge(
     votes: DataFrame,
     previous: DataFrame,
     labels: LabelSet,
-    settings: GateSettings,
+    rules: GateRules,
     decided_at: datetime,
 ) -> DataFrame:
     """Give each record the verdict its evidence carries now, if that is news.
@@ -42,22 +43,23 @@ def judge(
     2. A text nobody voted on yet has no decision: its records are pending. A discarded record stays discarded.
     3. No vote stands: `low_confidence`. Several standing labels: `disagreement`.
     4. The one standing label is `unknown` or not among the known ones: `unknown_intent`.
-    5. Its confidence (see `evidence.weigh_votes`) is below the threshold: `low_confidence`. Else it is accepted.
+    5. No person stands for it, and its label was suspended, or its confidence (see `weigh`) is below the effective
+       gate: `low_confidence`. With a person, the user's own gate counts. Else it is accepted.
 
     Args:
         records: silver.tickets rows of the touched texts, all records of each.
         votes: every stored vote of those texts.
         previous: every stored decision of those records.
         labels: those that may reach gold, and what became of former ones.
-        settings: the gate's thresholds.
+        rules: the gate's thresholds, and what evidence added to them.
         decided_at: when the micro-batch runs.
 
     Returns:
         Payload of gold.decisions: only records whose decision is new, or differs from their newest one.
     """
-    evidence = votes.transform(as_of_today, labels).transform(weigh_votes, settings)
+    evidence = votes.transform(as_of_today, labels).transform(weigh, rules)
     newest = F.max_by(F.struct("place", "decision_no", *COMPARED), "decision_no").alias("newest")
-    outcome = _outcome(labels, settings)
+    outcome = _outcome(labels, rules)
     judged = (
         records.select(*IDENTITY_NAMES, "withheld")
         .join(evidence, on="text_key", how="left")
@@ -69,10 +71,23 @@ def judge(
     news = ~_compared("").eqNullSafe(_compared("newest.")) & ~_is_discarded()
     told = {
         "decision_no": (F.coalesce("newest.decision_no", F.lit(0)) + 1).cast("int"),
-        "gate_version": F.lit(settings.fingerprint()),
+        "gate_version": F.lit(rules.fingerprint()),
         "decided_at": F.lit(decided_at).cast("timestamp"),
     }
     return decided.where(news).withColumns(told).select(*DECISIONS.payload_names)
+
+
+def weigh(votes: DataFrame, rules: GateRules) -> DataFrame:
+    """Sum up the votes of each text, as `evidence.weigh_votes` does; calibrated models speak with one voice.
+
+    Until a calibration exists a record's confidence is the mean probability that the models give the label; after that
+    it is the calibrated probability that their pooled label is right.
+    """
+    if rules.calibrated is None:
+        return votes.transform(weigh_votes, rules.settings)
+    pooled = votes.transform(pool_opinions).transform(calibrated, rules.calibrated.calibration)
+    spoken = votes.transform(one_voice, pooled, rules.calibrated.name, rules.calibrated.version)
+    return spoken.transform(weigh_votes, rules.settings).transform(tell_parts, pooled)
 
 
 def explain(records: DataFrame, decided: DataFrame, votes: DataFrame) -> DataFrame:
@@ -94,6 +109,16 @@ def explain(records: DataFrame, decided: DataFrame, votes: DataFrame) -> DataFra
         .select("position", "text", "verdict", "reason", "label", "confidence", "votes")
         .orderBy("position")
     )
+
+
+def touched_texts(batch: DataFrame, judged_before: DataFrame) -> DataFrame:
+    """List the texts that have to be judged: those of a micro-batch, and those of decisions that may not hold any more.
+
+    Returns:
+        text_key, each once.
+    """
+    arrived = batch.where(F.col("text_key").isNotNull()).select("text_key")
+    return arrived.unionByName(judged_before.select("text_key")).distinct()
 
 
 def newest_decisions(decisions: DataFrame) -> DataFrame:
@@ -155,12 +180,14 @@ def current(rows: DataFrame, *other_places: DataFrame) -> DataFrame:
     return rows.join(moved, on=superseded, how="left_anti").select(*rows.columns)
 
 
-def _outcome(labels: LabelSet, settings: GateSettings) -> Column:
+def _outcome(labels: LabelSet, rules: GateRules) -> Column:
     standing, label = F.size("labels"), F.col("label")
     unknown = label == UNKNOWN_LABEL
     if labels.names:
         unknown = unknown | ~label.isin([*labels.names])
-    withheld = F.col("withheld")
+    withheld, is_low = F.col("withheld"), F.col("confidence") < rules.settings.min_confidence
+    is_low = is_low | (~_by_human(rules) & (F.col("confidence") < rules.min_confidence))
+    suspended = ~_by_human(rules) & label.isin([*rules.suspended_labels])
     return (
         F.when(withheld == Reason.OVER_DAILY_LIMIT.value, _as(Verdict.SHED, Reason.OVER_DAILY_LIMIT, Place.SHED))
         .when(withheld == Reason.TEXT_TOO_LONG.value, _as(Verdict.TOO_LONG, Reason.TEXT_TOO_LONG))
@@ -169,16 +196,24 @@ def _outcome(labels: LabelSet, settings: GateSettings) -> Column:
         .when(standing == 0, _as(Verdict.LOW_CONFIDENCE, Reason.CONFIDENCE_BELOW_THRESHOLD))
         .when(standing > 1, _as(Verdict.DISAGREEMENT, Reason.LABELS_DISAGREE))
         .when(unknown, _as(Verdict.UNKNOWN_INTENT, Reason.INTENT_UNKNOWN))
-        .when(
-            F.col("confidence") < settings.min_confidence,
-            _as(Verdict.LOW_CONFIDENCE, Reason.CONFIDENCE_BELOW_THRESHOLD),
-        )
+        .when(is_low, _as(Verdict.LOW_CONFIDENCE, Reason.CONFIDENCE_BELOW_THRESHOLD))
+        .when(suspended, _as(Verdict.LOW_CONFIDENCE, Reason.LABEL_SUSPENDED))
         .otherwise(_as(Verdict.ACCEPTED, None, Place.GOLD))
     )
 
 
 def _as(verdict: Verdict, reason: Reason | None, place: Place = Place.QUARANTINE) -> Column:
     return F.struct(F.lit(verdict.value), F.lit(reason and reason.value), F.lit(place.value)).cast(OUTCOME)
+
+
+def _by_human(rules: GateRules) -> Column:
+    """Whether a person stands for the label."""
+    least = rules.settings.min_confidence
+
+    def stands(part: Column) -> Column:
+        return (part["label"] == Voter.HUMAN.value) & F.coalesce(part["probability"] >= least, F.lit(False))
+
+    return F.coalesce(F.exists("parts", stands), F.lit(False))
 
 
 def _what_votes_say() -> list[Column]:

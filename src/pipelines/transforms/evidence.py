@@ -30,7 +30,7 @@ def weigh_votes(votes: DataFrame, settings: GateSettings) -> DataFrame:
         confidence), parts (probability by voter), versions.
     """
     asked = (
-        votes.withColumns({"number": _usable(F.col("confidence")), "stands": _stands(settings.min_confidence)})
+        votes.withColumns({"number": usable(F.col("confidence")), "stands": _stands(settings.min_confidence)})
         .withColumn("best", F.min(_most_confident_first()).over(Window.partitionBy("text_key"))["label"])
         .withColumn("gives", F.when(F.col("voter") != Voter.HUMAN.value, _probability_of(F.col("best"))))
     )
@@ -38,7 +38,7 @@ def weigh_votes(votes: DataFrame, settings: GateSettings) -> DataFrame:
         F.max(F.struct("voted_at", "number", "vote_id", "gives"))["gives"].alias("model_gives"),
         F.max(F.when(F.col("label") == F.col("best"), F.col("number"))).alias("human_gives"),
         F.collect_set(F.when(F.col("stands"), F.col("label"))).alias("labels"),
-        F.collect_set(_version()).alias("versions"),
+        F.collect_set(version()).alias("versions"),
         F.max("number").alias("number"),
     )
     is_human = F.col("voter") == Voter.HUMAN.value
@@ -60,23 +60,28 @@ def weigh_votes(votes: DataFrame, settings: GateSettings) -> DataFrame:
     )
 
 
+def of_models(votes: DataFrame) -> DataFrame:
+    """Keep the votes of models."""
+    return votes.where(F.col("voter") != Voter.HUMAN.value).select(*votes.columns)
+
+
 def list_votes(votes: DataFrame) -> DataFrame:
     """List the votes of each text, in one order: text_key, votes (what each voter said, and by which version)."""
     told = [
         F.col(name)
         for name in ("voter", "label", "confidence", "alternatives", "tier", "latency_ms", "tokens_in", "tokens_out")
     ]
-    one = F.struct(*told, _version().alias("version"))
+    one = F.struct(*told, version().alias("version"))
     return votes.groupBy("text_key").agg(F.array_sort(F.collect_list(one)).alias("votes"))
 
 
-def _usable(confidence: Column) -> Column:
-    """A confidence as a number from 0 to 1, else null; NaN is above every number in Spark's order."""
+def usable(confidence: Column) -> Column:
+    """Take a confidence as a number from 0 to 1, else null; NaN is above every number in Spark's order."""
     return F.when(confidence.between(0.0, 1.0), confidence)
 
 
 def _stands(min_confidence: float) -> Column:
-    number = _usable(F.col("confidence"))
+    number = usable(F.col("confidence"))
     return F.coalesce((number >= min_confidence) & F.col("label").isNotNull(), F.lit(False))
 
 
@@ -89,15 +94,15 @@ def _probability_of(label: Column) -> Column:
     """What a model's vote gives a label; 0 when it names it nowhere."""
     listed = F.filter("alternatives", lambda alternative: alternative["label"] == label)
     return F.coalesce(
-        F.array_max(F.transform(listed, lambda alternative: _usable(alternative["probability"]))),
+        F.array_max(F.transform(listed, lambda alternative: usable(alternative["probability"]))),
         F.when(F.col("label") == label, F.col("number")),
-        F.when(F.col("second_label") == label, _usable(F.col("second_confidence"))),
+        F.when(F.col("second_label") == label, usable(F.col("second_confidence"))),
         F.lit(0.0),
     )
 
 
-def _version() -> Column:
-    """`slm=intent-slm@1/intent-prompt@1`; what a voter has not is left out."""
+def version() -> Column:
+    """Name a vote's versions: `slm=intent-slm@1/intent-prompt@1`; what a voter has not is left out."""
     model = F.concat_ws("@", "model_name", "model_version")
     prompt = F.when(F.col("prompt_name").isNotNull(), F.concat_ws("@", "prompt_name", "prompt_version"))
     return F.concat_ws("=", "voter", F.concat_ws("/", model, prompt))

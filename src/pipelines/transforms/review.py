@@ -1,10 +1,11 @@
 """Work for people: what the votes could not settle, and a share of what they settled."""
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pipelines.contracts import REVIEW_QUEUE
 from pipelines.settings import GateSettings
+from pipelines.transforms.sampling import is_audited
 from pipelines.vocabulary import Reason, Verdict
 
 ASKED = (Verdict.DISAGREEMENT, Verdict.LOW_CONFIDENCE, Verdict.UNKNOWN_INTENT)
@@ -23,7 +24,7 @@ def review_tasks(placed: DataFrame, settings: GateSettings) -> DataFrame:
         Payload of gold.review_queue; `task` is the decision's reason, or `audit_sample`.
     """
     asked = F.col("verdict").isin([verdict.value for verdict in ASKED])
-    audited = (F.col("verdict") == Verdict.ACCEPTED.value) & _in_share(settings.audit_share)
+    audited = (F.col("verdict") == Verdict.ACCEPTED.value) & is_audited(settings.audit_share)
     task = F.when(asked, F.col("reason")).when(audited, F.lit(Reason.AUDIT_SAMPLE.value))
     choices = F.array_sort(F.array_compact(F.array_union("labels", F.array("label"))))
     return (
@@ -31,9 +32,3 @@ def review_tasks(placed: DataFrame, settings: GateSettings) -> DataFrame:
         .where(F.col("task").isNotNull())
         .select(*REVIEW_QUEUE.payload_names)
     )
-
-
-def _in_share(share: float) -> Column:
-    """True for `share` of all record ids, whatever they look like: the first 32 bits of a SHA-256 are even."""
-    digest = F.sha2(F.concat_ws(":", F.lit(Reason.AUDIT_SAMPLE.value), F.col("record_id")), 256)
-    return F.conv(F.substring(digest, 1, 8), 16, 10).cast("double") < share * 2.0**32

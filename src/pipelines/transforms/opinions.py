@@ -1,0 +1,198 @@
+"""What all models say of a text together: one label, and the features from which its probability is calibrated."""
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from pipelines.columns import ALTERNATIVES, STRINGS
+from pipelines.kernels.calibration import Calibration
+from pipelines.transforms.evidence import usable, version
+from pipelines.vocabulary import UNKNOWN_LABEL, Voter
+
+LEAST_PROBABILITY = 1e-6
+"""What a voter's "never" counts as; see kernels/combination.py."""
+LEAST_LOGIT_PROBABILITY = 1e-4
+"""Of kernels/calibration.py: further out a voter's probability tells no more."""
+DECIMALS = 9
+"""Sums in another order differ in the last digits; what is compared with a threshold must not."""
+POOL = "models"
+"""The voter's name under which all models speak once they are calibrated."""
+MODELS = (Voter.MEMORY, Voter.STUDENT, Voter.SLM)
+ANCHOR = "pooled_logit"
+FEATURES = (ANCHOR, "margin", *(f"{voter.value}_logit" for voter in MODELS), "known_logit", "agreement")
+"""The feature that counts alone while there are too few labels to learn from."""
+
+
+def pool_opinions(votes: DataFrame) -> DataFrame:
+    """Pool the newest vote of each model on a text, however many copies of it the model saw.
+
+    The label is the one with the greatest geometric mean of the voters' probabilities (kernels/combination.py), equal
+    ones by name. A vote without a label is none.
+
+    Args:
+        votes: rows of silver.labels; people's are passed over.
+
+    Returns:
+        One row a text: text_key, label, pooled (its share of the pool), second (that of the next label), opinions (by
+        voter: voter, label, alternatives), parts (voter in `label`, its probability of the label), versions.
+    """
+    models = votes.where((F.col("voter") != Voter.HUMAN.value) & F.col("label").isNotNull())
+    told = F.struct("voted_at", "vote_id", "label", "alternatives", "confidence", version().alias("version"))
+    newest = models.groupBy("text_key", "voter").agg(F.max_by(told, F.struct("voted_at", "vote_id")).alias("vote"))
+    opinion = F.struct("voter", "vote.label", _listed().alias("alternatives"), "vote.version")
+    by_text = newest.groupBy("text_key").agg(F.array_sort(F.collect_list(opinion)).alias("opinions"))
+    ranked = by_text.withColumn("ranked", F.array_sort(F.transform(_candidates(), _rank)))
+    best = F.col("ranked")[0]
+    total = F.aggregate("ranked", F.lit(0.0), lambda total, one: total + F.exp(best["less"] - one["less"]))
+    second = F.try_element_at("ranked", F.lit(2))
+    named = ranked.withColumns(
+        {
+            "label": best["label"],
+            "pooled": F.round(F.lit(1.0) / total, DECIMALS),
+            "second": F.round(F.coalesce(F.exp(best["less"] - second["less"]), F.lit(0.0)) / total, DECIMALS),
+        }
+    )
+    parts = F.transform("opinions", lambda one: F.struct(one["voter"], probability_of(F.col("label"), one)))
+    # Never null, and now the type says so too.
+    versions = F.array_sort(F.transform("opinions", lambda one: F.coalesce(one["version"], F.lit(""))))
+    return named.select(
+        "text_key", "label", "pooled", "second", "opinions",
+        parts.cast(ALTERNATIVES).alias("parts"), versions.alias("versions"),
+    )  # fmt: skip
+
+
+def standing_alone(pooled: DataFrame) -> DataFrame:
+    """Lay pooled opinions out as evidence before any calibration: the pooled label, and its share as confidence."""
+    return pooled.select("text_key", "label", F.col("pooled").alias("confidence"), F.array("label").alias("labels"))
+
+
+def with_features(pooled: DataFrame) -> DataFrame:
+    """Add what a calibration is fitted on and applied to, a column each; their names are those of `feature_columns`."""
+    return pooled.withColumns(feature_columns())
+
+
+def calibrated(pooled: DataFrame, calibration: Calibration) -> DataFrame:
+    """Say how probable it is that each pooled label is right.
+
+    A pooled label `unknown` keeps its share of the pool: a calibration is about known labels.
+
+    Returns:
+        pooled's columns and `confidence`.
+    """
+    columns = feature_columns()
+    score = F.lit(calibration.bias)
+    for place, name in enumerate(calibration.features):
+        centred = (columns[name] - F.lit(calibration.means[place])) / F.lit(calibration.scales[place])
+        score = score + F.lit(calibration.weights[place]) * centred
+    probability = F.round(F.lit(1.0) / (F.lit(1.0) + F.exp(-score)), DECIMALS)
+    is_unknown = F.col("label") == UNKNOWN_LABEL
+    return pooled.withColumn("confidence", F.when(is_unknown, F.col("pooled")).otherwise(probability))
+
+
+def feature_columns() -> dict[str, Column]:
+    """Every feature by its name, over the columns of `pool_opinions`. A model that did not vote adds nothing.
+
+    More of each never makes a label less likely to be right.
+
+    Returns:
+        pooled_logit: log-odds of the label's share of the pool; margin: of that share against the next label's;
+        <voter>_logit: of the voter's probability of the label; known_logit: of the memory's probability that the text
+        is about any known label; agreement: share of the voters whose own best label it is.
+    """
+    memory = _opinion_of(Voter.MEMORY)
+    same = F.filter("opinions", lambda one: one["label"] == F.col("label"))
+    unknown = F.coalesce(probability_of(F.lit(UNKNOWN_LABEL), memory), F.lit(0.0))
+    given = {
+        f"{voter.value}_logit": F.when(
+            _opinion_of(voter).isNotNull(), _logit(probability_of(F.col("label"), _opinion_of(voter)))
+        ).otherwise(0.0)
+        for voter in MODELS
+    }
+    return {
+        ANCHOR: _logit(F.col("pooled")),
+        "margin": _logit(F.col("pooled") / (F.col("pooled") + F.col("second"))),
+        **given,
+        "known_logit": -_logit(unknown),
+        "agreement": F.size(same) / F.size("opinions"),
+    }
+
+
+def one_voice(votes: DataFrame, pooled: DataFrame, name: str, number: str) -> DataFrame:
+    """Put one vote in the place of all models' votes on a text: the pooled label with its calibrated probability.
+
+    Args:
+        votes: rows of silver.labels; people's stay as they are, and so do those of texts that no model could read.
+        pooled: what `calibrated` gave for them.
+        name: of the calibration, which stands where a model's name does.
+        number: its version.
+
+    Returns:
+        votes' columns.
+    """
+    share = F.struct("label", F.col("confidence").alias("probability"))
+    spoken = pooled.select(
+        "text_key", "label", "confidence", F.array(share).cast(ALTERNATIVES).alias("alternatives"),
+        F.lit(POOL).alias("voter"), F.lit(name).alias("model_name"), F.lit(number).alias("model_version"),
+    )  # fmt: skip
+    is_human = F.col("voter") == Voter.HUMAN.value
+    unread = votes.join(pooled.select("text_key"), on="text_key", how="left_anti")
+    people = votes.where(is_human).unionByName(unread.where(~is_human))
+    return people.unionByName(spoken, allowMissingColumns=True).select(*votes.columns)
+
+
+def tell_parts(evidence: DataFrame, pooled: DataFrame) -> DataFrame:
+    """Add to `parts` what each model gives the label, and to `versions` which models they were; columns as they were.
+
+    Args:
+        evidence: what `evidence.weigh_votes` made of `one_voice`.
+        pooled: as for `one_voice`.
+    """
+    given = F.transform(
+        "opinions", lambda one: F.struct(one["voter"].alias("label"), probability_of(F.col("label"), one))
+    ).cast(ALTERNATIVES)
+    heard = pooled.select("text_key", "opinions", F.col("versions").alias("heard"))
+    told = evidence.join(heard, on="text_key", how="left").withColumns(
+        {
+            "parts": F.when(F.col("opinions").isNull(), F.col("parts")).otherwise(F.array_union("parts", given)),
+            "versions": F.array_sort(F.array_union("versions", F.coalesce("heard", F.array().cast(STRINGS)))),
+        }
+    )
+    return told.select(*evidence.columns)
+
+
+def probability_of(label: Column, opinion: Column) -> Column:
+    """Read what an opinion gives a label; 0 when it names it nowhere."""
+    named = F.filter(opinion["alternatives"], lambda share: share["label"] == label)
+    return F.coalesce(F.array_max(F.transform(named, lambda share: share["probability"])), F.lit(0.0))
+
+
+def _opinion_of(voter: Voter) -> Column:
+    """One voter's opinion; null when it has none."""
+    return F.try_element_at(F.filter("opinions", lambda one: one["voter"] == voter.value), F.lit(1))
+
+
+def _listed() -> Column:
+    """A vote's alternatives; its label alone where it lists none."""
+    alone = F.array(F.struct(F.col("vote.label").alias("label"), F.col("vote.confidence").alias("probability")))
+    listed = F.when(F.size(F.col("vote.alternatives")) > 0, F.col("vote.alternatives")).otherwise(alone)
+    return F.transform(listed, lambda one: F.struct(one["label"], usable(one["probability"]).alias("probability")))
+
+
+def _candidates() -> Column:
+    return F.array_distinct(
+        F.flatten(F.transform("opinions", lambda one: F.transform(one["alternatives"], lambda share: share["label"])))
+    )
+
+
+def _rank(label: Column) -> Column:
+    """A label with minus the mean logarithm of its probabilities: sorted, the best comes first, equal ones by name."""
+
+    def add(total: Column, one: Column) -> Column:
+        return total - F.log(F.greatest(probability_of(label, one), F.lit(LEAST_PROBABILITY)))
+
+    less = F.aggregate("opinions", F.lit(0.0), add) / F.size("opinions")
+    return F.struct(F.round(less, DECIMALS).alias("less"), label.alias("label"))
+
+
+def _logit(probability: Column) -> Column:
+    clipped = F.least(F.greatest(probability, F.lit(LEAST_LOGIT_PROBABILITY)), F.lit(1.0 - LEAST_LOGIT_PROBABILITY))
+    return F.log(clipped / (F.lit(1.0) - clipped))
