@@ -18,6 +18,7 @@ from typer.main import get_command
 from pipelines.adapters.failures import explain_refusal, find_cause
 from pipelines.cli import (
     apply,
+    assurance,
     demo,
     evaluate,
     exports,
@@ -51,6 +52,8 @@ app.add_typer(apply.apply)
 app.add_typer(reprocess.reprocess)
 app.command()(plan.plan)
 app.command()(train.train)
+app.command()(assurance.calibrate)
+app.command()(assurance.certify)
 app.add_typer(versions.model)
 app.add_typer(versions.prompt)
 app.command()(exports.export)

@@ -1,0 +1,151 @@
+"""`calibrate` and `certify`: what confidence means, and what may be promised of gold."""
+
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pyspark.sql import SparkSession
+
+from pipelines.adapters.calibration_files import save_calibration
+from pipelines.adapters.registration import TrainingRecord, register_model
+from pipelines.adapters.registry import read_reference
+from pipelines.adapters.versions import promote
+from pipelines.cli.opening import calibration_of, open_spark, open_tables
+from pipelines.cli.options import JsonOption, WorkspaceOption
+from pipelines.cli.screens import counting, out, show_json, show_table
+from pipelines.cli.versions import artifacts_of, open_registry
+from pipelines.errors import InputDataError
+from pipelines.gate_rules import GateRules, PinnedCalibration
+from pipelines.jobs import calibrating, certification
+from pipelines.jobs.certification import CERTIFIED, SUSPENDED, Subject
+from pipelines.kernels.reliability import Bin
+from pipelines.workspace import Workspace, find_workspace
+
+THRESHOLDS_SHOWN = 12
+
+
+def calibrate(
+    promoted: Annotated[bool, typer.Option("--promote/--no-promote", help="Let the gate go by it at once.")] = True,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Learn from people's votes how often the models are right at what they say; the gate goes by it from then on."""
+    found = find_workspace(workspace)
+    client = open_registry(found)
+    with counting("reading votes"), open_spark(found) as spark:
+        fitted = calibrating.calibrate(subject_of(found, spark, None))
+    if fitted.calibration is None:
+        raise InputDataError(calibrating.too_few(fitted))
+    name = read_reference(found.settings.models.calibration_uri)[0]
+    described = {f"version_of_{table}": str(version) for table, version in fitted.tables.items()}
+    with tempfile.TemporaryDirectory(prefix="lakehouse-") as scratch:
+        folder = save_calibration(fitted.calibration, fitted.reliability, Path(scratch) / "model")
+        comment = f"fitted on {fitted.rows:,} verified records"
+        record = TrainingRecord(described, fitted.metrics)
+        version = register_model(client, name, folder, artifacts_of(found), comment, record)
+    if promoted:
+        promote(client, "model", name, version)
+    report = {"name": name, "version": version, "promoted": promoted, **fitted.metrics}
+    show_json(report) if as_json else show_calibration(report, fitted)
+
+
+def certify(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """Say what may be promised of gold, from what people found in the audit sample, and let the gate go by it.
+
+    A stricter threshold, a label under its floor, or an alarm reach gold with the gate's next micro-batch.
+    """
+    found = find_workspace(workspace)
+    with counting("reading votes and audits"), open_spark(found) as spark:
+        certificate = certification.issue(subject_of(found, spark, calibration_of(found)), datetime.now(UTC))
+    show_json(certificate) if as_json else show_certificate(certificate)
+
+
+def subject_of(workspace: Workspace, spark: SparkSession, calibrated: PinnedCalibration | None) -> Subject:
+    """Put together what is calibrated or certified."""
+    store = open_tables(workspace, spark)
+    rules = GateRules(workspace.settings.gate, calibrated)
+    return Subject(spark, store, tuple(workspace.intents), workspace.label_set, rules)
+
+
+def show_calibration(report: dict[str, Any], fitted: calibrating.Fitted) -> None:
+    """Print how good a calibration is, and its reliability curve."""
+    right = fitted.right / max(fitted.rows, 1)
+    out.print(f"Fitted on {fitted.rows:,} records that people labelled; the models had {right:.1%} of them right.")
+    if fitted.reliability is None:
+        out.print("No audited record has votes of people yet, so how good it is has not been measured.")
+    else:
+        quality = fitted.reliability
+        rows = [
+            (f"{one.low:.1f} to {one.high:.1f}", one.records, one.confidence, one.right, interval(one))
+            for one in quality.curve
+        ]
+        caption = (
+            f"Expected calibration error {quality.ece:.3f}, Brier score {quality.brier:.3f}, right told from wrong "
+            f"(AUROC) {quality.auroc:.3f}; on audited records, which it was not fitted on."
+        )
+        headers = ("confidence", "records", "mean confidence", "right", "95 % interval")
+        show_table("What confidence meant", headers, rows, caption)
+    promoted = (
+        "the gate goes by it from now on"
+        if report["promoted"]
+        else (f"to let the gate go by it: lakehouse model promote {report['name']} {report['version']}")
+    )
+    out.print(f"Registered: {report['name']} version {report['version']}; {promoted}. Next: lakehouse certify")
+
+
+def interval(one: Bin) -> str:
+    """Write the interval of a bin's share of right labels."""
+    return f"{one.right_low:.2f} to {one.right_high:.2f}"
+
+
+def show_certificate(certificate: dict[str, Any]) -> None:
+    """Print a certificate as a person would want to read it, with the evidence for it."""
+    for line in promise(certificate):
+        out.print(line, soft_wrap=True)
+    rows = [
+        (one["threshold"], one["audited"], one["errors"], one["precision"], one["error_bound"], one["coverage"])
+        for one in certificate["thresholds"][:THRESHOLDS_SHOWN]
+    ]
+    headers = ("threshold", "audited", "wrong", "right", "at most wrong", "of all judged")
+    caption = f"At most wrong: exact one-sided bound, {certificate['confidence_level']:.0%} sure, each threshold alone."
+    show_table("What audits found at each threshold", headers, rows, caption)
+    named = [
+        (one["label"], one["audited"], one["errors"], one["error_bound"], one["precision_floor"], one["suspended"])
+        for one in certificate["labels"]
+    ]
+    if named:
+        headers = ("label", "audited", "wrong", "at most wrong", "floor", "suspended")
+        show_table("What audits found for each label", headers, named)
+
+
+def promise(certificate: dict[str, Any]) -> list[str]:
+    """Say in sentences what a certificate promises, or why it promises nothing."""
+    target, sure = certificate["target_error"], certificate["confidence_level"]
+    evidence = (
+        f"Evidence: {certificate['audited']:,} accepted tickets drawn by hash and checked by people, "
+        f"{certificate['votes_spent']:,} votes; calibration {certificate['calibration'] or 'none yet'}; certificate "
+        f"{certificate['certificate_id']}."
+    )
+    if certificate["status"] == CERTIFIED:
+        return [
+            f"Certified: at most {target:.1%} of gold's labels are wrong, {sure:.0%} sure (bound "
+            f"{certificate['error_bound']:.1%}). The gate stands at {certificate['threshold']:.2f}; "
+            f"{certificate['coverage']:.1%} of all judged tickets reach it.",
+            evidence,
+        ]
+    needed = certificate["labels_needed"]
+    more = f"{needed:,} more audited tickets at the rate of errors seen" if needed else "fewer errors than were seen"
+    if certificate["status"] == SUSPENDED:
+        since = certificate["suspect_since"].strftime("%Y-%m-%d %H:%M UTC")
+        return [
+            f"Suspended ({certificate['alarm']}). Gold decided since {since} is suspect, and the gate is stricter "
+            f"until new audits certify it again; that takes {more}.",
+            evidence,
+        ]
+    return [
+        f"Not certified: it cannot be said, {sure:.0%} sure, that at most {target:.1%} of gold's labels are wrong. "
+        f"That takes {more}. Get them to label: lakehouse annotate sample",
+        evidence,
+    ]
