@@ -20,11 +20,14 @@ def review_tasks(placed: DataFrame, settings: GateSettings) -> DataFrame:
         settings: the audit's share.
 
     Returns:
-        Payload of gold.review_queue; `task` is the decision's reason, or `audit_sample`.
+        Payload of gold.review_queue; `task` is the decision's reason, `third_person` where people differ, or
+        `audit_sample`.
     """
     asked = F.col("verdict").isin([verdict.value for verdict in ASKED])
-    audited = (F.col("verdict") == Verdict.ACCEPTED.value) & _in_share(settings.audit_share)
-    task = F.when(asked, F.col("reason")).when(audited, F.lit(Reason.AUDIT_SAMPLE.value))
+    audited = (F.col("verdict") == Verdict.ACCEPTED.value) & in_audit(settings.audit_share)
+    people_differ = F.col("reason") == Reason.PEOPLE_DISAGREE.value
+    asks = F.when(people_differ, F.lit(Reason.THIRD_PERSON.value)).otherwise(F.col("reason"))
+    task = F.when(asked, asks).when(audited, F.lit(Reason.AUDIT_SAMPLE.value))
     choices = F.array_sort(F.array_compact(F.array_union("labels", F.array("label"))))
     return (
         placed.withColumns({"task": task, "labels": choices})
@@ -33,7 +36,12 @@ def review_tasks(placed: DataFrame, settings: GateSettings) -> DataFrame:
     )
 
 
-def _in_share(share: float) -> Column:
-    """True for `share` of all record ids, whatever they look like: the first 32 bits of a SHA-256 are even."""
-    digest = F.sha2(F.concat_ws(":", F.lit(Reason.AUDIT_SAMPLE.value), F.col("record_id")), 256)
-    return F.conv(F.substring(digest, 1, 8), 16, 10).cast("double") < share * 2.0**32
+def lot(purpose: str) -> Column:
+    """Draw a record's lot for a purpose: 0 to 2**32, even whatever the ids look like; each purpose draws anew."""
+    digest = F.sha2(F.concat_ws(":", F.lit(purpose), F.col("record_id")), 256)
+    return F.conv(F.substring(digest, 1, 8), 16, 10).cast("double")
+
+
+def in_audit(share: float) -> Column:
+    """Tell whether a record is in the share that people check."""
+    return lot(Reason.AUDIT_SAMPLE.value) < share * 2.0**32
