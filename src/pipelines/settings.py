@@ -130,7 +130,7 @@ class GateSettings:
     """Equal is enough."""
     audit_share: float = 0.02
     """Share of accepted records, chosen by hash, that people are asked to check, for ever: what certifies gold."""
-    calibration_share: float = 0.05
+    calibration_share: float = 0.1
     """Share of all judged records, chosen by another hash, that people label so that confidence can be calibrated."""
     target_error: float = 0.05
     """Share of wrong labels in gold that a certificate promises not to be passed."""
@@ -142,6 +142,9 @@ class GateSettings:
     """The newest audits of a label that decide whether it keeps the precision floor of intents.yml."""
     drift_threshold: float = 0.25
     """Population stability index of labels, confidence or unknown intents at which a certificate is suspended."""
+    human_majority: bool = True
+    """Each annotator's newest vote counts, and a strict majority of two people or more overrides models and minority.
+    Off: any two labels of a text are a disagreement, whoever gave them and when."""
 
     def __post_init__(self) -> None:
         for key in ("min_confidence", "suspended_min_confidence"):
@@ -156,6 +159,29 @@ class GateSettings:
     def fingerprint(self) -> str:
         """Name this gate; it stands on every decision."""
         return fingerprint("gate", self)
+
+
+@dataclass(frozen=True)
+class AnnotationSettings:
+    """How `annotate sample` spends its budget, as shares of it; the rest goes where a label helps the models most.
+
+    What one purpose leaves over goes to the next.
+    """
+
+    audit: float = 0.4
+    """Accepted records in the audit's share, in the order of their lots."""
+    second_votes: float = 0.2
+    """Second and third votes where a person contradicted gold."""
+    calibration: float = 0.2
+    """A random sample of everything that models judged."""
+
+    def __post_init__(self) -> None:
+        shares = (self.audit, self.second_votes, self.calibration)
+        require(min(shares) >= 0 and sum(shares) <= 1, "annotation.audit", "shares must be 0 or more, and 1 together")
+
+    def fingerprint(self) -> str:
+        """Name these settings."""
+        return fingerprint("annotation", self)
 
 
 @dataclass(frozen=True)
@@ -193,6 +219,7 @@ class Settings:
     models: ModelSettings = field(default_factory=ModelSettings)
     endpoint: EndpointSettings = field(default_factory=EndpointSettings)
     gate: GateSettings = field(default_factory=GateSettings)
+    annotation: AnnotationSettings = field(default_factory=AnnotationSettings)
     spark: SparkSettings = field(default_factory=SparkSettings)
     secrets: SecretSettings = field(default_factory=SecretSettings)
 

@@ -21,6 +21,7 @@ class Reason(StrEnum):
     ROW_MALFORMED = "row_malformed"
     LABEL_EMPTY = "label_empty"
     LABEL_UNKNOWN = "label_unknown"
+    RECORD_UNKNOWN = "record_unknown"
     # Silver: the record is withheld from labelling.
     OVER_DAILY_LIMIT = "over_daily_limit"
     TEXT_TOO_LONG = "text_too_long"
@@ -29,10 +30,14 @@ class Reason(StrEnum):
     CONFIDENCE_MISSING = "confidence_missing"
     CONFIDENCE_BELOW_THRESHOLD = "confidence_below_threshold"
     LABELS_DISAGREE = "labels_disagree"
+    PEOPLE_DISAGREE = "people_disagree"
     INTENT_UNKNOWN = "intent_unknown"
     LABEL_SUSPENDED = "label_suspended"
+    DISCARDED_ON_REQUEST = "discarded_on_request"
     # Gate: the record is in gold and a person is asked to look at it all the same.
     AUDIT_SAMPLE = "audit_sample"
+    # Gate: people contradict each other, so one more is asked.
+    THIRD_PERSON = "third_person"
 
 
 class Verdict(StrEnum):
@@ -58,6 +63,13 @@ class Place(StrEnum):
     PENDING = "pending"
 
 
+class Action(StrEnum):
+    """What a person can ask the gate to do with a record."""
+
+    REPLAY = "replay"
+    DISCARD = "discard"
+
+
 class Voter(StrEnum):
     """Who casts votes."""
 
@@ -74,6 +86,15 @@ class Tier(StrEnum):
     MODEL = "model"
     CLUSTER = "cluster"
     CACHE = "cache"
+
+
+class Purpose(StrEnum):
+    """Why a person is asked to label a text, the most important first."""
+
+    AUDIT = "audit"
+    SECOND_VOTE = "second_vote"
+    CALIBRATION = "calibration"
+    GAIN = "gain"
 
 
 UNKNOWN_LABEL = "unknown"

@@ -52,6 +52,37 @@ TEXTS: dict[str, list[Values]] = {
         vote("card", 0.81, "memory", voted_at=LATER),
     ],
     "person unsure": [vote("card", 0.4), vote("card", 0.9, "slm")],
+    "an annotator's newest vote by time": [
+        vote("card", 0.9, annotator_id="ann", voted_at=LATER, annotated_at=NOON),
+        vote("refund", 0.85, annotator_id="ann", annotated_at=LATER),
+    ],
+    "an annotator's newest vote by arrival": [
+        vote("card", 0.9, annotator_id="ann", position="1"),
+        vote("refund", 0.85, annotator_id="ann", position="2", record_id="r2"),
+    ],
+    "an annotator's vote without a time came when it arrived": [
+        vote("refund", 0.85, annotator_id="ann", voted_at=LATER),
+        vote("card", 0.9, annotator_id="ann", annotated_at=NOON, voted_at=LATER),
+    ],
+    "nobody's votes are each a person's": [vote("card", 0.9), vote("card", 0.9, position="2"), vote("refund", 0.95)],
+    "a majority over models and minority": [
+        vote("card", 0.9, annotator_id="ann"),
+        vote("card", 0.85, annotator_id="bob"),
+        vote("refund", 1.0, annotator_id="cleo"),
+        vote("refund", 0.99, "memory"),
+    ],
+    "a majority of unsure people": [
+        vote("card", 0.5, annotator_id="ann"),
+        vote("card", 0.6, annotator_id="bob"),
+        vote("refund", 0.99, "memory"),
+    ],
+    "one person against a model": [vote("card", 0.9, annotator_id="ann"), vote("refund", 0.95, "memory")],
+    "half against half": [
+        *[vote("card", 0.9, annotator_id=name) for name in ("ann", "bob")],
+        *[vote("refund", 0.9, annotator_id=name) for name in ("cleo", "dan")],
+    ],
+    "two people who differ": [vote("card", 0.9, annotator_id="ann"), vote("refund", 0.95, annotator_id="bob")],
+    "a majority for unknown": [*[vote("unknown", 1.0, annotator_id=name) for name in "ab"], vote("card", 0.9, "slm")],
 }
 
 
@@ -75,8 +106,8 @@ def verdicts(spark: SparkSession) -> dict[str, Row]:
         ("missing and below", "low_confidence", "confidence_below_threshold", "refund", 0.3, []),
         ("one of two labels below", "accepted", None, "card", 0.9, ["card"]),
         ("twice one label", "accepted", None, "card", 0.95, ["card"]),
-        ("two labels", "disagreement", "labels_disagree", "card", 0.9, ["card", "refund"]),
-        ("two labels equally sure", "disagreement", "labels_disagree", "card", 0.9, ["card", "refund"]),
+        ("two labels", "disagreement", "people_disagree", "card", 0.9, ["card", "refund"]),
+        ("two labels equally sure", "disagreement", "people_disagree", "card", 0.9, ["card", "refund"]),
         ("says unknown", "unknown_intent", "intent_unknown", "unknown", 0.95, ["unknown"]),
         ("not in the list", "unknown_intent", "intent_unknown", "gardening", 0.95, ["gardening"]),
         ("person over models", "accepted", None, "card", 0.82, ["card"]),
@@ -87,6 +118,16 @@ def verdicts(spark: SparkSession) -> dict[str, Row]:
         ("a model counts once", "low_confidence", "confidence_below_threshold", "card", 0.7, ["card"]),
         ("a model's newest vote", "accepted", None, "card", 0.81, ["card"]),
         ("person unsure", "accepted", None, "card", 0.9, ["card"]),
+        ("an annotator's newest vote by time", "accepted", None, "refund", 0.85, ["refund"]),
+        ("an annotator's newest vote by arrival", "accepted", None, "refund", 0.85, ["refund"]),
+        ("an annotator's vote without a time came when it arrived", "accepted", None, "refund", 0.85, ["refund"]),
+        ("nobody's votes are each a person's", "accepted", None, "card", 0.9, ["card"]),
+        ("a majority over models and minority", "accepted", None, "card", 0.9, ["card"]),
+        ("a majority of unsure people", "accepted", None, "refund", 0.99, ["refund"]),
+        ("one person against a model", "disagreement", "labels_disagree", "refund", 0.95, ["card", "refund"]),
+        ("half against half", "disagreement", "people_disagree", "card", 0.9, ["card", "refund"]),
+        ("two people who differ", "disagreement", "people_disagree", "refund", 0.95, ["card", "refund"]),
+        ("a majority for unknown", "unknown_intent", "intent_unknown", "unknown", 1.0, ["unknown"]),
     ],
 )
 def test_verdicts(
@@ -151,15 +192,53 @@ def test_a_later_conflicting_vote_moves_a_record_out_of_gold(spark: SparkSession
     assert judged(spark, [record()], votes, [decision()]) == [("r1", 2, "disagreement", "quarantine", "billing")]
 
 
+def test_without_the_majority_rule_any_two_labels_disagree(spark: SparkSession) -> None:
+    votes = [*[vote("card", 0.9, annotator_id=name) for name in "ab"], vote("refund", 0.9, annotator_id="a")]
+    found = judge(
+        frame(spark, TICKETS_SILVER, record()),
+        frame(spark, LABELS, *votes),
+        frame(spark, DECISIONS),
+        KNOWN,
+        GateSettings(human_majority=False),
+        NOON,
+    ).collect()
+    assert [(row["reason"], row["labels"]) for row in found] == [("labels_disagree", ["card", "refund"])]
+
+
 def test_what_has_not_changed_is_not_decided_again(spark: SparkSession) -> None:
     old = decision(decision_no=1, verdict="disagreement", place="quarantine", labels=["billing", "refund"])
     newest = decision(decision_no=2, confidence=0.9000000001, parts=[("slm", 0.9)])
     assert judged(spark, [record()], [vote("billing", 0.9)], [old, newest]) == []
 
 
-def test_a_discarded_record_stays_discarded(spark: SparkSession) -> None:
-    discarded = decision(verdict="discarded", place="discarded")
-    assert judged(spark, [record()], [vote("billing", 0.99)], [discarded]) == []
+GONE = {"verdict": "discarded", "reason": "discarded_on_request", "place": "discarded"}
+
+
+@pytest.mark.parametrize(
+    ("action", "previous", "expected"),
+    [
+        (None, GONE, None),
+        ("discard", GONE, None),
+        ("discard", {}, ("discarded", "discarded_on_request", "discarded", 2)),
+        ("replay", GONE, ("accepted", None, "gold", 2)),
+        ("replay", {"confidence": 0.99}, None),
+    ],
+)
+def test_a_discarded_record_stays_discarded_until_a_replay_is_asked_for(
+    spark: SparkSession, action: str | None, previous: Values, expected: tuple[object, ...] | None
+) -> None:
+    asked = spark.createDataFrame([("r1", action)], "record_id string, action string") if action else None
+    found = judge(
+        frame(spark, TICKETS_SILVER, record()),
+        frame(spark, LABELS, vote("billing", 0.99)),
+        frame(spark, DECISIONS, decision(**previous)),
+        KNOWN,
+        RULES,
+        NOON,
+        asked,
+    ).collect()
+    told = [(row["verdict"], row["reason"], row["place"], row["decision_no"]) for row in found]
+    assert told == ([] if expected is None else [expected])
 
 
 def test_only_confident_votes_stand(spark: SparkSession) -> None:

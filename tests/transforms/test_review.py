@@ -21,8 +21,9 @@ def test_people_are_asked_about_what_the_votes_could_not_settle_and_about_nothin
         decision("r5", verdict="shed", reason="over_daily_limit", place="shed", labels=[]),
         decision("r6"),
         decision("r7", verdict="low_confidence", reason="confidence_missing", **kept_out, label=None),
+        decision("r8", verdict="disagreement", reason="people_disagree", place="quarantine", labels=["a", "b"]),
     )
-    records = frame(spark, TICKETS_SILVER, *[record(f"r{number}") for number in range(1, 8)])
+    records = frame(spark, TICKETS_SILVER, *[record(f"r{number}") for number in range(1, 9)])
     tasks = review_tasks(place_decided(decided, records), GateSettings(audit_share=0.0))
     assert tasks.columns == REVIEW_QUEUE.payload_names
     assert [(row["record_id"], row["task"], row["labels"]) for row in tasks.orderBy("record_id").collect()] == [
@@ -30,6 +31,7 @@ def test_people_are_asked_about_what_the_votes_could_not_settle_and_about_nothin
         ("r2", "confidence_missing", ["billing"]),
         ("r3", "intent_unknown", ["unknown"]),
         ("r7", "confidence_missing", []),
+        ("r8", "third_person", ["a", "b", "billing"]),
     ]
 
 

@@ -26,6 +26,12 @@ CAUSES: tuple[tuple[str, type[PipelineError], str], ...] = (
         "Kafka has dropped messages that were not read yet (retention, or a recreated topic). Read on with what is "
         "left: run again with --new-epoch",
     ),
+    (
+        r"sources in the checkpoint offsets",
+        errors.CheckpointMismatchError,
+        "its checkpoint was made by an earlier version, which read fewer tables. Run again with --new-epoch: no row is "
+        "written twice",
+    ),
     (r"OutOfMemoryError|Java heap space", PipelineError, "memory ran out. Lower kafka.max_messages_per_batch or raise "
      "spark.driver_memory"),
     (r"Python worker exited unexpectedly", PipelineError, "a Python worker was ended, most often for lack of memory. "

@@ -105,13 +105,7 @@ def promote(client: "MlflowClient", kind: Kind, name: str, version: str) -> str 
     Raises:
         ModelNotFoundError: when there is no such version.
     """
-    known = found(
-        lambda: client.get_model_version(name, version) if kind == "model" else client.get_prompt_version(name, version)
-    )
-    if known is None:
-        raise ModelNotFoundError(
-            f"There is no version {version} of the {kind} {name} in the registry. Type: lakehouse {kind} list"
-        )
+    require_version(client, kind, name, version)
     before = champion_of(client, kind, name)
     with named_failures():
         # The way back first: cut off in between, it leads to what votes anyway.
@@ -122,6 +116,21 @@ def promote(client: "MlflowClient", kind: Kind, name: str, version: str) -> str 
         else:
             client.set_prompt_alias(name, CHAMPION, int(version))
     return before
+
+
+def require_version(client: "MlflowClient", kind: Kind, name: str, version: str) -> None:
+    """Refuse a version that is not there.
+
+    Raises:
+        ModelNotFoundError: when there is no such version.
+    """
+    known = found(
+        lambda: client.get_model_version(name, version) if kind == "model" else client.get_prompt_version(name, version)
+    )
+    if known is None:
+        raise ModelNotFoundError(
+            f"There is no version {version} of the {kind} {name} in the registry. Type: lakehouse {kind} list"
+        )
 
 
 def roll_back(client: "MlflowClient", kind: Kind, name: str) -> tuple[str | None, str]:

@@ -17,15 +17,18 @@ from typer.main import get_command
 
 from pipelines.adapters.failures import explain_refusal, find_cause
 from pipelines.cli import (
+    annotate,
     apply,
     assurance,
     demo,
     evaluate,
+    explain,
     exports,
     flow,
     looking,
     plan,
     project,
+    quarantine,
     reprocess,
     train,
     upkeep,
@@ -50,6 +53,8 @@ app.command()(flow.run)
 app.command()(exports.validate)
 app.add_typer(apply.apply)
 app.add_typer(reprocess.reprocess)
+app.add_typer(quarantine.quarantine)
+app.add_typer(annotate.annotate)
 app.command()(plan.plan)
 app.command()(train.train)
 app.command()(assurance.calibrate)
@@ -60,6 +65,7 @@ app.command()(exports.export)
 app.command()(exports.verify)
 app.command()(evaluate.evaluate)
 app.command()(looking.status)
+app.command()(explain.explain)
 app.command()(looking.clusters)
 app.command()(looking.sql)
 app.command()(upkeep.setup)

@@ -4,7 +4,7 @@ Read it as the picture of the flow: bronze (what came), silver (what is safe to 
 and the places a record can be in).
 """
 
-from pipelines.contracts.bronze import LABEL_FILES, LANDED_FILES, TICKETS_BRONZE
+from pipelines.contracts.bronze import COMMANDS, LABEL_FILES, LANDED_FILES, TICKETS_BRONZE
 from pipelines.contracts.gold import CERTIFICATES, DECISIONS, QUARANTINE, REVIEW_QUEUE, SHED, TRAINING_EXAMPLES
 from pipelines.contracts.silver import ANNOTATIONS, CLUSTER_MERGES, EMBEDDINGS, LABELS, TEXT_FEATURES, TICKETS_SILVER
 from pipelines.declaration import Table
@@ -16,6 +16,7 @@ TABLES: tuple[Table, ...] = (
     TICKETS_BRONZE,
     LANDED_FILES,
     LABEL_FILES,
+    COMMANDS,
     TICKETS_SILVER,
     CLUSTER_MERGES,
     ANNOTATIONS,
@@ -35,6 +36,7 @@ __all__ = [
     "ANNOTATIONS",
     "CERTIFICATES",
     "CLUSTER_MERGES",
+    "COMMANDS",
     "CONTRACT_VERSION",
     "DECISIONS",
     "EMBEDDINGS",

@@ -1,6 +1,6 @@
 """What came: messages and labelled files as they are, readable by few."""
 
-from pipelines.columns import BINARY, DOUBLE, HEADERS, INTEGER, LONG, STRING, TIMESTAMP
+from pipelines.columns import BINARY, DOUBLE, HEADERS, IDENTITY, INTEGER, LONG, STRING, TIMESTAMP
 from pipelines.declaration import column, declare
 
 TICKETS_BRONZE = declare(
@@ -35,7 +35,7 @@ LANDED_FILES = declare(
 
 LABEL_FILES = declare(
     "bronze.label_files",
-    1,
+    2,
     ("path", "row_number"),
     "bronze",
     "Every row of every labelled file; a file that is not there any more, or has no rows, is one invalid row",
@@ -47,7 +47,22 @@ LABEL_FILES = declare(
     column("label", STRING, "Label given"),
     column("confidence_score", DOUBLE, "Annotator's confidence, 0 to 1; null when missing or not a number"),
     column("record_id", STRING, "Record the row names; null when it names none"),
+    column("annotated_at", TIMESTAMP, "When the annotator labelled, as the file says; null where it does not"),
     column("file_modified_at", TIMESTAMP, "Modification time of the file"),
     column("ingested_at", TIMESTAMP, "When the micro-batch ran"),
     column("error_code", STRING, "Reason the row is no vote; null when it is one"),
+)
+
+COMMANDS = declare(
+    "bronze.commands",
+    1,
+    ("command_id", "record_id"),
+    "bronze",
+    "What people asked the gate to do: a row for each record that was chosen when they asked; the newest one rules",
+    column("command_id", STRING, "SHA-256 (hex) of the whole request and its time", nullable=False),
+    *IDENTITY,
+    column("action", STRING, "replay: judge anew by the settings of today; discard: take out of every place"),
+    column("because", STRING, "Why, in the words of who asked; a discard has it"),
+    column("version", STRING, "Version that voted anew for a replay, NAME@NUMBER; null when none was named"),
+    column("requested_at", TIMESTAMP, "When it was asked for"),
 )

@@ -55,7 +55,7 @@ CLUSTER_MERGES = declare(
 
 ANNOTATIONS = declare(
     "silver.annotations",
-    1,
+    2,
     ("annotation_id",),
     "silver",
     "Rows of labelled files matched to their record",
@@ -64,6 +64,8 @@ ANNOTATIONS = declare(
     column("annotator_id", STRING, "HMAC-SHA-256 pseudonym of the annotator"),
     column("label", STRING, "Label given"),
     column("confidence", DOUBLE, "Annotator's confidence, 0 to 1; null when missing"),
+    column("annotated_at", TIMESTAMP, "When the annotator labelled, as the file says; null where it does not"),
+    column("position", STRING, "Sortable place in bronze order: batch, file's pseudonym, row"),
     column("matched_by", STRING, "record_id, text_key, or new_record"),
 )
 
@@ -98,7 +100,7 @@ EMBEDDINGS = declare(
 
 LABELS = declare(
     "silver.labels",
-    2,
+    3,
     ("vote_id",),
     "labels",
     "One row a vote; never changed, but that a text that is redacted again loses its hash",
@@ -131,5 +133,9 @@ LABELS = declare(
     column("label_set_hash", STRING, "Fingerprint of the intents that could be chosen"),
     column("examples_hash", STRING, "Fingerprint of the verified examples that were shown"),
     column("decoding", STRING, "Settings that decide the answer, as JSON"),
+    column(
+        "annotated_at", TIMESTAMP, "When a person labelled, as the file says; null where it does not, or for models"
+    ),
+    column("position", STRING, "A person's row in bronze order; null for models"),
     column("voted_at", TIMESTAMP, "When the micro-batch ran"),
 )

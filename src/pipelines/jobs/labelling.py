@@ -34,8 +34,10 @@ def labels(flow: Flow) -> StreamingQuery:
     return start(arrivals, write_batch, flow.planned("labels"), flow.store, tables.LABELS)
 
 
-def label(records: DataFrame, annotations: DataFrame, flow: Flow, write: BatchWrite) -> None:
-    """Commit the vectors of a batch's texts, then all votes on its records."""
+def label(
+    records: DataFrame, annotations: DataFrame, flow: Flow, write: BatchWrite, command_id: str | None = None
+) -> None:
+    """Commit the vectors of a batch's texts, then all votes on its records (`command_id`: see `cast_votes`)."""
     voters, texts = flow.pin_voters(), hold(records.transform(voter_texts))
     votes = flow.spark.createDataFrame([], CAST)
     if not texts.isEmpty():
@@ -43,7 +45,7 @@ def label(records: DataFrame, annotations: DataFrame, flow: Flow, write: BatchWr
         seen = once.transform(with_vectors, embed(texts, once, voters, flow, write))
         past = read_table(flow.spark, flow.store, tables.LABELS)
         votes = vote(seen, voters, flow.settings.labelling, past)
-    cast = votes.transform(cast_votes, texts, annotations, datetime.now(UTC))
+    cast = votes.transform(cast_votes, texts, annotations, datetime.now(UTC), command_id)
     append_once(cast, flow.store, tables.LABELS, write)
     hit("after_labels")
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from pyspark.sql import DataFrame, Row, SparkSession
@@ -95,9 +95,9 @@ def validate(spark: SparkSession, paths: list[str], out_uri: str, settings: Sett
     chosen = label_rows.transform(choose_rows, settings.intake)
     records = hold(chosen.transform(redact, redactor).transform(keep_exact_texts, chosen))
     nothing = spark.createDataFrame([], DECISIONS.columns)
-    decided = records.transform(
-        judge, label_rows.transform(file_votes), nothing, LabelSet(), GateRules(settings.gate), now
-    )
+    # Of labelled files alone, any two labels of a text are told as a disagreement, whoever gave them.
+    rules = GateRules(replace(settings.gate, human_majority=False))
+    decided = records.transform(judge, label_rows.transform(file_votes), nothing, LabelSet(), rules, now)
     placed = hold(decided.transform(place_decided, records))
     kept_out = placed.transform(quarantined)
     outcome = Outcome(

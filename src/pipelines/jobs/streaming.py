@@ -1,6 +1,7 @@
 """The streams. Each micro-batch commits once what cannot be computed twice, then works from what is stored.
 
 Kafka, landing -> bronze -> silver -> labels -> gate -> gold | quarantine | shed, review queue
+              commands ----------------------^
                             silver -> features
 """
 
@@ -32,9 +33,9 @@ from pipelines.transforms.agreement import (
     place_decided,
     quarantined,
     shed_pointers,
-    touched_texts,
     training_examples,
 )
+from pipelines.transforms.commands import due_records, standing_commands, touched_texts
 from pipelines.transforms.intake import parse_messages
 from pipelines.transforms.landing import landed_files, parse_label_files, unread_files
 from pipelines.transforms.review import review_tasks
@@ -107,7 +108,7 @@ def features(flow: Flow) -> StreamingQuery:
 
 
 def gate(flow: Flow) -> StreamingQuery:
-    """Votes -> decisions -> places: commit each verdict once, then route from what is stored."""
+    """Votes and commands -> decisions -> places: commit each verdict once, then route from what is stored."""
 
     def write_batch(batch: DataFrame, write: BatchWrite) -> None:
         decisions = read_table(batch.sparkSession, flow.store, tables.DECISIONS)
@@ -118,9 +119,10 @@ def gate(flow: Flow) -> StreamingQuery:
         def read_touched(table: Table) -> DataFrame:
             return read_table(batch.sparkSession, flow.store, table).join(touched, on="text_key", how="left_semi")
 
-        records = hold(read_touched(tables.TICKETS_SILVER))
+        records = hold(read_touched(tables.TICKETS_SILVER).transform(due_records, touched))
         votes, previous = read_touched(tables.LABELS), read_touched(tables.DECISIONS)
-        judged = records.transform(judge, votes, previous, flow.labels, flow.pin_rules(), datetime.now(UTC))
+        asked, now = read_touched(tables.COMMANDS).transform(standing_commands), datetime.now(UTC)
+        judged = records.transform(judge, votes, previous, flow.labels, flow.pin_rules(), now, asked)
         append_once(judged, flow.store, tables.DECISIONS, write)
         hit("after_decisions")
         # An earlier epoch may have ended between a decision and its place: then what is newest is routed, once.
@@ -128,7 +130,7 @@ def gate(flow: Flow) -> StreamingQuery:
         decided = stored if write.epoch == 1 else read_touched(tables.DECISIONS).transform(newest_decisions)
         route(hold(decided.transform(place_decided, records)), flow, write)
 
-    arrivals = flow.read_appends(tables.TICKETS_SILVER, tables.LABELS, tables.CERTIFICATES)
+    arrivals = flow.read_appends(tables.TICKETS_SILVER, tables.LABELS, tables.COMMANDS, tables.CERTIFICATES)
     return start(arrivals, write_batch, flow.planned("gate"), flow.store, tables.DECISIONS)
 
 

@@ -16,7 +16,7 @@ from pipelines.intents import LabelSet
 from pipelines.transforms.evidence import list_votes, weigh_votes
 from pipelines.transforms.label_sets import as_of_today
 from pipelines.transforms.opinions import calibrated, one_voice, pool_opinions, tell_parts
-from pipelines.vocabulary import UNKNOWN_LABEL, Place, Reason, Verdict, Voter
+from pipelines.vocabulary import UNKNOWN_LABEL, Action, Place, Reason, Verdict, Voter
 
 CONFIDENCE_DECIMALS = 6
 """Differences below this do not make a new decision."""
@@ -34,14 +34,16 @@ def judge(
     labels: LabelSet,
     rules: GateRules,
     decided_at: datetime,
+    commands: DataFrame | None = None,
 ) -> DataFrame:
     """Give each record the verdict its evidence carries now, if that is news.
 
     The first rule that applies decides:
+    0. What a person asked to discard is discarded, and stays so until a replay is asked for.
     1. A withheld record has no text to label, so no vote lifts it: `over_daily_limit` is shed; `text_too_long` and
        `redaction_failed` are quarantined.
-    2. A text nobody voted on yet has no decision: its records are pending. A discarded record stays discarded.
-    3. No vote stands: `low_confidence`. Several standing labels: `disagreement`.
+    2. A text nobody voted on yet has no decision: its records are pending.
+    3. No vote stands: `low_confidence`. Several standing labels: `disagreement`; a majority of people leaves only one.
     4. The one standing label is `unknown` or not among the known ones: `unknown_intent`.
     5. No person stands for it, and its label was suspended, or its confidence (see `weigh`) is below the effective
        gate: `low_confidence`. With a person, the user's own gate counts. Else it is accepted.
@@ -53,6 +55,7 @@ def judge(
         labels: those that may reach gold, and what became of former ones.
         rules: the gate's thresholds, and what evidence added to them.
         decided_at: when the micro-batch runs.
+        commands: what `commands.standing_commands` gives; None: nobody asked for anything.
 
     Returns:
         Payload of gold.decisions: only records whose decision is new, or differs from their newest one.
@@ -64,11 +67,12 @@ def judge(
         records.select(*IDENTITY_NAMES, "withheld")
         .join(evidence, on="text_key", how="left")
         .join(previous.groupBy("record_id").agg(newest), on="record_id", how="left")
+        .transform(_asked_for, commands)
         .where(F.col("withheld").isNotNull() | F.col("versions").isNotNull())
         .select("*", outcome.alias("outcome"))
     )
-    decided = judged.select(*IDENTITY_NAMES, "newest", "outcome.*", *_what_votes_say())
-    news = ~_compared("").eqNullSafe(_compared("newest.")) & ~_is_discarded()
+    decided = judged.select(*IDENTITY_NAMES, "newest", "action", "outcome.*", *_what_votes_say())
+    news = ~_compared("").eqNullSafe(_compared("newest.")) & ~_stays_discarded()
     told = {
         "decision_no": (F.coalesce("newest.decision_no", F.lit(0)) + 1).cast("int"),
         "gate_version": F.lit(rules.fingerprint()),
@@ -109,16 +113,6 @@ def explain(records: DataFrame, decided: DataFrame, votes: DataFrame) -> DataFra
         .select("position", "text", "verdict", "reason", "label", "confidence", "votes")
         .orderBy("position")
     )
-
-
-def touched_texts(batch: DataFrame, judged_before: DataFrame) -> DataFrame:
-    """List the texts that have to be judged: those of a micro-batch, and those of decisions that may not hold any more.
-
-    Returns:
-        text_key, each once.
-    """
-    arrived = batch.where(F.col("text_key").isNotNull()).select("text_key")
-    return arrived.unionByName(judged_before.select("text_key")).distinct()
 
 
 def newest_decisions(decisions: DataFrame) -> DataFrame:
@@ -189,11 +183,16 @@ def _outcome(labels: LabelSet, rules: GateRules) -> Column:
     is_low = is_low | (~_by_human(rules) & (F.col("confidence") < rules.min_confidence))
     suspended = ~_by_human(rules) & label.isin([*rules.suspended_labels])
     return (
-        F.when(withheld == Reason.OVER_DAILY_LIMIT.value, _as(Verdict.SHED, Reason.OVER_DAILY_LIMIT, Place.SHED))
+        F.when(
+            F.col("action") == Action.DISCARD.value,
+            _as(Verdict.DISCARDED, Reason.DISCARDED_ON_REQUEST, Place.DISCARDED),
+        )
+        .when(withheld == Reason.OVER_DAILY_LIMIT.value, _as(Verdict.SHED, Reason.OVER_DAILY_LIMIT, Place.SHED))
         .when(withheld == Reason.TEXT_TOO_LONG.value, _as(Verdict.TOO_LONG, Reason.TEXT_TOO_LONG))
         .when(withheld.isNotNull(), _as(Verdict.FAILED, Reason.REDACTION_FAILED))
         .when((standing == 0) & ~F.col("has_number"), _as(Verdict.LOW_CONFIDENCE, Reason.CONFIDENCE_MISSING))
         .when(standing == 0, _as(Verdict.LOW_CONFIDENCE, Reason.CONFIDENCE_BELOW_THRESHOLD))
+        .when((standing > 1) & F.col("people_differ"), _as(Verdict.DISAGREEMENT, Reason.PEOPLE_DISAGREE))
         .when(standing > 1, _as(Verdict.DISAGREEMENT, Reason.LABELS_DISAGREE))
         .when(unknown, _as(Verdict.UNKNOWN_INTENT, Reason.INTENT_UNKNOWN))
         .when(is_low, _as(Verdict.LOW_CONFIDENCE, Reason.CONFIDENCE_BELOW_THRESHOLD))
@@ -231,5 +230,14 @@ def _compared(prefix: str) -> Column:
     return F.struct(*[column.alias(name) for column, name in zip(columns, COMPARED, strict=True)])
 
 
-def _is_discarded() -> Column:
-    return F.coalesce(F.col("newest.place") == Place.DISCARDED.value, F.lit(False))
+def _asked_for(judged: DataFrame, commands: DataFrame | None) -> DataFrame:
+    """Add what was asked for last of each record: `action`, null when nothing was."""
+    if commands is None:
+        return judged.withColumn("action", F.lit(None).cast("string"))
+    return judged.join(commands.select("record_id", "action"), on="record_id", how="left")
+
+
+def _stays_discarded() -> Column:
+    was_discarded = F.col("newest.place") == Place.DISCARDED.value
+    is_replayed = F.coalesce(F.col("action") == Action.REPLAY.value, F.lit(False))
+    return F.coalesce(was_discarded & ~is_replayed, F.lit(False))

@@ -2,13 +2,14 @@
 
 from datetime import datetime
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pipelines.intents import LabelSet
 from pipelines.settings import GateSettings
 from pipelines.transforms.label_sets import as_of_today
-from pipelines.transforms.sampling import calibrates, is_audited
+from pipelines.transforms.lots import in_audit, in_calibration
+from pipelines.transforms.people import newest_of_annotators
 from pipelines.vocabulary import UNKNOWN_LABEL, Voter
 
 SAID = "said"
@@ -40,8 +41,8 @@ def judged_by_models(
     told = told.select("text_key", "label", "confidence", known.alias("is_known"))
     first = decisions.groupBy("record_id").agg(F.min("decided_at").alias("decided_at"))
     samples = {
-        "is_audited": is_audited(settings.audit_share),
-        "calibrates": calibrates(settings.calibration_share, settings.audit_share),
+        "is_audited": in_audit(settings.audit_share),
+        "calibrates": in_calibration(settings.calibration_share, settings.audit_share),
     }
     judged = shown.join(told, on="text_key", how="inner").join(first, on="record_id", how="left")
     return judged.withColumns(samples).select(
@@ -52,7 +53,7 @@ def judged_by_models(
 def verified(judged: DataFrame, votes: DataFrame, labels: LabelSet) -> DataFrame:
     """Keep the judged records on whose text people voted, with what these said.
 
-    Who voted twice counts with the newest vote.
+    Who voted twice counts with the newest vote (see `people`).
 
     Args:
         judged: rows with a text_key.
@@ -63,12 +64,10 @@ def verified(judged: DataFrame, votes: DataFrame, labels: LabelSet) -> DataFrame
         judged's columns and said: the labels of up to `MOST_VOTES` people, in the order they voted.
     """
     told = votes.where(F.col("voter") == Voter.HUMAN.value).transform(as_of_today, labels)
-    by_person = told.where(F.col("label").isNotNull()).groupBy("text_key", _person()).agg(
-        F.max_by("label", F.struct("voted_at", "vote_id")).alias("label"), F.min("voted_at").alias("voted_at")
-    )  # fmt: skip
-    listed = F.array_sort(F.collect_list(F.struct("voted_at", "person", "label")))
-    said = F.slice(F.transform(listed, lambda one: one["label"]), 1, MOST_VOTES)
-    by_text = by_person.groupBy("text_key").agg(said.alias(SAID))
+    by_person = told.where(F.col("label").isNotNull()).transform(newest_of_annotators)
+    vote = F.struct(F.coalesce("annotated_at", "voted_at").alias("at"), "vote_id", "label")
+    said = F.transform(F.array_sort(F.collect_list(vote)), lambda one: one["label"])
+    by_text = by_person.groupBy("text_key").agg(F.slice(said, 1, MOST_VOTES).alias(SAID))
     return judged.join(by_text, on="text_key", how="inner").select(*judged.columns, SAID)
 
 
@@ -98,8 +97,3 @@ def stream_shape(judged: DataFrame, since: datetime) -> DataFrame:
     is_new = F.col("decided_at") > F.lit(since)
     listed = judged.where(F.col("decided_at").isNotNull()).select(told.alias("told"), is_new.alias("is_new"))
     return listed.groupBy("told.what", "told.bin", "is_new").agg(F.sum(F.lit(1)).alias("records"))
-
-
-def _person() -> Column:
-    # Votes of files without an annotator are one person's.
-    return F.coalesce("annotator_id", F.lit("")).alias("person")

@@ -6,6 +6,7 @@ from pyspark.sql import functions as F
 from pipelines.columns import ALTERNATIVES
 from pipelines.contracts import LABELS
 from pipelines.settings import GateSettings
+from pipelines.transforms.people import count_people
 from pipelines.vocabulary import Voter
 
 MEAN_DECIMALS = 9
@@ -23,22 +24,25 @@ def weigh_votes(votes: DataFrame, settings: GateSettings) -> DataFrame:
     `label` is the label of the most confident vote (equal ones: the first by name); when one label stands, it is that.
     `confidence` is the highest human confidence in it if a human vote stands; else the mean, over all model voters that
     were asked, of their probability of it: what a voter lists for it, 0 when it lists it not at all. A voter counts
-    once, with its newest vote, however many copies of the text it saw.
+    once, with its newest vote, however many copies of the text it saw. So does a person; the label of a majority of
+    people (see `people.count_people`) is the text's, and no other stands beside it.
 
     Returns:
         One row a text: text_key, label, confidence, labels (standing, sorted), has_number (some vote has a usable
-        confidence), parts (probability by voter), versions.
+        confidence), parts (probability by voter), versions, people_differ (without a majority).
     """
     asked = (
         votes.withColumns({"number": usable(F.col("confidence")), "stands": _stands(settings.min_confidence)})
-        .withColumn("best", F.min(_most_confident_first()).over(Window.partitionBy("text_key"))["label"])
+        .transform(count_people, settings.human_majority)
+        .withColumn("surest", F.min(_most_confident_first()).over(Window.partitionBy("text_key"))["label"])
+        .withColumn("best", F.coalesce("majority", "surest"))
         .withColumn("gives", F.when(F.col("voter") != Voter.HUMAN.value, _probability_of(F.col("best"))))
     )
-    by_voter = asked.groupBy("text_key", "best", "voter").agg(
+    by_voter = asked.groupBy("text_key", "best", "majority", "people_differ", "voter").agg(
         F.max(F.struct("voted_at", "number", "vote_id", "gives"))["gives"].alias("model_gives"),
         F.max(F.when(F.col("label") == F.col("best"), F.col("number"))).alias("human_gives"),
         F.collect_set(F.when(F.col("stands"), F.col("label"))).alias("labels"),
-        F.collect_set(version()).alias("versions"),
+        F.collect_set(vote_version()).alias("versions"),
         F.max("number").alias("number"),
     )
     is_human = F.col("voter") == Voter.HUMAN.value
@@ -46,7 +50,7 @@ def weigh_votes(votes: DataFrame, settings: GateSettings) -> DataFrame:
         F.col("voter").alias("label"),
         F.when(is_human, F.col("human_gives")).otherwise(F.col("model_gives")).alias("probability"),
     )
-    by_text = by_voter.groupBy("text_key", F.col("best").alias("label")).agg(
+    by_text = by_voter.groupBy("text_key", F.col("best").alias("label"), "majority", "people_differ").agg(
         F.array_sort(F.array_distinct(F.flatten(F.collect_list("labels")))).alias("labels"),
         F.array_sort(F.array_distinct(F.flatten(F.collect_list("versions")))).alias("versions"),
         F.array_sort(F.collect_list(part)).cast(ALTERNATIVES).alias("parts"),
@@ -55,8 +59,10 @@ def weigh_votes(votes: DataFrame, settings: GateSettings) -> DataFrame:
     )
     by_human = F.when(F.col("human") >= settings.min_confidence, F.col("human"))
     confidence = F.when(F.col("has_number"), F.coalesce(by_human, _mean_of_models(), F.col("human")))
+    labels = F.filter("labels", lambda label: F.coalesce(label == F.col("majority"), F.lit(True)))
     return by_text.select(
-        "text_key", "label", confidence.alias("confidence"), "labels", "has_number", "parts", "versions"
+        *("text_key", "label", confidence.alias("confidence"), labels.alias("labels"), "has_number"),
+        *("parts", "versions", "people_differ"),
     )
 
 
@@ -71,7 +77,7 @@ def list_votes(votes: DataFrame) -> DataFrame:
         F.col(name)
         for name in ("voter", "label", "confidence", "alternatives", "tier", "latency_ms", "tokens_in", "tokens_out")
     ]
-    one = F.struct(*told, version().alias("version"))
+    one = F.struct(*told, vote_version().alias("version"))
     return votes.groupBy("text_key").agg(F.array_sort(F.collect_list(one)).alias("votes"))
 
 
@@ -101,7 +107,7 @@ def _probability_of(label: Column) -> Column:
     )
 
 
-def version() -> Column:
+def vote_version() -> Column:
     """Name a vote's versions: `slm=intent-slm@1/intent-prompt@1`; what a voter has not is left out."""
     model = F.concat_ws("@", "model_name", "model_version")
     prompt = F.when(F.col("prompt_name").isNotNull(), F.concat_ws("@", "prompt_name", "prompt_version"))

@@ -26,7 +26,7 @@ RAW_TICKETS = (
 )
 LABEL_ROWS = (
     *("annotation_id", "given_record_id", "text_key", "new_record_id", "raw_text"),
-    *("annotator_id", "label", "confidence", "received_day", "position"),
+    *("annotator_id", "label", "confidence", "annotated_at", "received_day", "position"),
 )
 MILLIS_PER_DAY = 86_400_000
 EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
@@ -83,6 +83,7 @@ def read_label_rows(rows: DataFrame, pseudonym_key: bytes) -> DataFrame:
         F.col("text").alias("raw_text"),
         *("keys.annotator_id", "label"),
         F.col("confidence_score").alias("confidence"),
+        "annotated_at",
         utc_day("file_modified_at").alias("received_day"),
         # A file may be named after a customer: outside bronze its name is a pseudonym too.
         position("keys.file_key", F.lit(0), F.col("row_number")).alias("position"),
@@ -102,7 +103,7 @@ def match_annotations(label_rows: DataFrame, known: DataFrame) -> DataFrame:
         .select(
             *("annotation_id", "record_id", "record.ticket_key", "record.subject_key"),
             F.coalesce("record.text_key", "text_key").alias("text_key"),
-            *("annotator_id", "label", "confidence", "matched_by"),
+            *("annotator_id", "label", "confidence", "annotated_at", "position", "matched_by"),
         )
         .select(*ANNOTATIONS.payload_names)
     )

@@ -6,14 +6,16 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from pipelines.transforms.csv_rows import read_csv_rows, unique_names
-from pipelines.transforms.payloads import decode_object, is_blank, is_identifier
+from pipelines.transforms.payloads import decode_object, is_blank, is_identifier, parse_time
 from pipelines.vocabulary import Reason
 
 COLUMNS = ("text", "annotator_id", "label", "confidence_score")
 KEYS = COLUMNS[:3]
 """What a JSON line must have; a line may leave out its confidence, as JSON writers do with nulls."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DATED_PATH = re.compile(r"[0-9]{4}/[0-9]{2}/[0-9]{2}/.+$")
 LOCAL = re.compile(r"^(?:(?:file|dbfs):/*|/+)")
 NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -21,7 +23,10 @@ NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 
 @dataclass(frozen=True)
 class LabelRow:
-    """One row of a labelled file; `error_code` is null when it is a vote."""
+    """One row of a labelled file; `error_code` is null when it is a vote.
+
+    `annotated_micros` is when the annotator labelled, in microseconds since 1970 (UTC).
+    """
 
     row_number: int
     raw: str
@@ -31,6 +36,7 @@ class LabelRow:
     confidence_score: float | None = None
     record_id: str | None = None
     error_code: str | None = None
+    annotated_micros: int | None = None
 
 
 def parse_label_file(content: bytes) -> Iterator[LabelRow]:
@@ -102,7 +108,14 @@ def judge_row(number: int, raw: str, fields: dict[str, object]) -> LabelRow:
         confidence_score=read_confidence(fields.get("confidence_score")),
         record_id=cell(record_id),
         error_code=error,
+        annotated_micros=read_time(fields.get("time")),
     )
+
+
+def read_time(value: object) -> int | None:
+    """Read an ISO-8601 time as microseconds since 1970; none when it is missing or no time."""
+    time = parse_time(value)
+    return None if time is None else (time - EPOCH) // timedelta(microseconds=1)
 
 
 def cell(value: object) -> str | None:

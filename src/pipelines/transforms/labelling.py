@@ -106,7 +106,9 @@ def unclustered(records: DataFrame) -> DataFrame:
     return records.withColumn("cluster_id", F.lit(None).cast("string"))
 
 
-def cast_votes(votes: DataFrame, texts: DataFrame, annotations: DataFrame, voted_at: datetime) -> DataFrame:
+def cast_votes(
+    votes: DataFrame, texts: DataFrame, annotations: DataFrame, voted_at: datetime, command_id: str | None = None
+) -> DataFrame:
     """Give the votes on a text to every record that has it, and turn each annotation into a vote.
 
     Args:
@@ -114,12 +116,13 @@ def cast_votes(votes: DataFrame, texts: DataFrame, annotations: DataFrame, voted
         texts: what `voter_texts` gave.
         annotations: silver.annotations.
         voted_at: when the micro-batch runs.
+        command_id: of the request these votes are cast for: each request makes votes of its own, and makes them once.
 
     Returns:
         Payload of silver.labels.
     """
     given = texts.join(votes, on="text_hash", how="inner").select(
-        *IDENTITY_NAMES, "cluster_id", "text_hash", *CAST_NAMES
+        *IDENTITY_NAMES, "cluster_id", "text_hash", *CAST_NAMES, F.lit(command_id).cast("string").alias("annotation_id")
     )
     cast = given.unionByName(human_votes(annotations), allowMissingColumns=True)
     stamped = cast.withColumns({"vote_id": _vote_id(), "voted_at": F.lit(voted_at).cast("timestamp")})
@@ -130,7 +133,8 @@ def human_votes(annotations: DataFrame) -> DataFrame:
     """Each annotation is one vote of a person, with the confidence as it is in the file.
 
     Returns:
-        IDENTITY's columns and annotation_id, annotator_id, voter, label, confidence, tier, model_name.
+        IDENTITY's columns and annotation_id, annotator_id, voter, label, confidence, annotated_at, position, tier,
+        model_name.
     """
     return annotations.select(
         *IDENTITY_NAMES,
@@ -139,6 +143,8 @@ def human_votes(annotations: DataFrame) -> DataFrame:
         F.lit(Voter.HUMAN.value).alias("voter"),
         "label",
         "confidence",
+        "annotated_at",
+        "position",
         F.lit(Tier.PERSON.value).alias("tier"),
         F.lit(FILE_MODEL).alias("model_name"),
     )

@@ -20,7 +20,7 @@ from pipelines.vocabulary import Reason
 
 FILE_ROWS = (
     "path string, row_number long, raw string, text string, annotator_id string, label string, "
-    "confidence_score double, record_id string, error_code string, modified_micros long"
+    "confidence_score double, record_id string, error_code string, annotated_micros long, modified_micros long"
 )
 ROWS_PER_FRAME = 2_000
 
@@ -60,6 +60,7 @@ def parse_label_files(files: DataFrame, ingested_at: datetime, landing_root: str
     rows = files.select("path", "content", F.unix_micros("modificationTime").alias("micros"))
     return (
         rows.mapInPandas(read_files(landing_root), FILE_ROWS)
+        .withColumn("annotated_at", F.timestamp_micros("annotated_micros"))
         .withColumn("file_modified_at", F.timestamp_micros("modified_micros"))
         .withColumn("ingested_at", moment(ingested_at))
         .select(*LABEL_FILES.payload_names)

@@ -5,7 +5,7 @@ from pyspark.sql import functions as F
 
 from pipelines.columns import ALTERNATIVES, STRINGS
 from pipelines.kernels.calibration import Calibration
-from pipelines.transforms.evidence import usable, version
+from pipelines.transforms.evidence import usable, vote_version
 from pipelines.vocabulary import UNKNOWN_LABEL, Voter
 
 LEAST_PROBABILITY = 1e-6
@@ -36,7 +36,7 @@ def pool_opinions(votes: DataFrame) -> DataFrame:
         voter: voter, label, alternatives), parts (voter in `label`, its probability of the label), versions.
     """
     models = votes.where((F.col("voter") != Voter.HUMAN.value) & F.col("label").isNotNull())
-    told = F.struct("voted_at", "vote_id", "label", "alternatives", "confidence", version().alias("version"))
+    told = F.struct("voted_at", "vote_id", "label", "alternatives", "confidence", vote_version().alias("version"))
     newest = models.groupBy("text_key", "voter").agg(F.max_by(told, F.struct("voted_at", "vote_id")).alias("vote"))
     opinion = F.struct("voter", "vote.label", _listed().alias("alternatives"), "vote.version")
     by_text = newest.groupBy("text_key").agg(F.array_sort(F.collect_list(opinion)).alias("opinions"))

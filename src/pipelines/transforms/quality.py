@@ -154,7 +154,8 @@ def _places_of_life() -> dict[str, Column]:
 
 def _counts() -> list[Column]:
     here, placed = F.col("records") > 0, F.expr("gold + quarantine + shed")
-    decided, discarded = F.col("decisions") > 0, F.col("is_discarded")
+    # On its way out a record is where readers see it, until its row is gone.
+    decided, discarded = F.col("decisions") > 0, F.col("is_discarded") & (placed == 0)
     unread = (F.col("withheld") > 0) & (F.col("votes") == 0)
     summed = ["invalid", "label_rows", "label_invalid", "records", "votes", *PLACES]
     return [
@@ -165,7 +166,7 @@ def _counts() -> list[Column]:
         _how_many(F.col("of_file") > 0).alias("records_of_files"),
         _how_many(discarded).alias("discarded"),
         _how_many(here & ~decided & (placed == 0)).alias("pending"),
-        _how_many(placed + discarded.cast("int") > 1).alias("in_two_places"),
+        _how_many(placed > 1).alias("in_two_places"),
         _how_many(decided & ~discarded & (placed == 0)).alias("unplaced"),
         _total(F.when(unread, F.col("annotations"))).alias("label_withheld"),
     ]

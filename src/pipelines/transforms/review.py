@@ -5,7 +5,7 @@ from pyspark.sql import functions as F
 
 from pipelines.contracts import REVIEW_QUEUE
 from pipelines.settings import GateSettings
-from pipelines.transforms.sampling import is_audited
+from pipelines.transforms.lots import in_audit
 from pipelines.vocabulary import Reason, Verdict
 
 ASKED = (Verdict.DISAGREEMENT, Verdict.LOW_CONFIDENCE, Verdict.UNKNOWN_INTENT)
@@ -21,11 +21,14 @@ def review_tasks(placed: DataFrame, settings: GateSettings) -> DataFrame:
         settings: the audit's share.
 
     Returns:
-        Payload of gold.review_queue; `task` is the decision's reason, or `audit_sample`.
+        Payload of gold.review_queue; `task` is the decision's reason, `third_person` where people differ, or
+        `audit_sample`.
     """
     asked = F.col("verdict").isin([verdict.value for verdict in ASKED])
-    audited = (F.col("verdict") == Verdict.ACCEPTED.value) & is_audited(settings.audit_share)
-    task = F.when(asked, F.col("reason")).when(audited, F.lit(Reason.AUDIT_SAMPLE.value))
+    audited = (F.col("verdict") == Verdict.ACCEPTED.value) & in_audit(settings.audit_share)
+    people_differ = F.col("reason") == Reason.PEOPLE_DISAGREE.value
+    asks = F.when(people_differ, F.lit(Reason.THIRD_PERSON.value)).otherwise(F.col("reason"))
+    task = F.when(asked, asks).when(audited, F.lit(Reason.AUDIT_SAMPLE.value))
     choices = F.array_sort(F.array_compact(F.array_union("labels", F.array("label"))))
     return (
         placed.withColumns({"task": task, "labels": choices})
