@@ -1,5 +1,7 @@
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from pyspark.sql import Row, SparkSession
 
@@ -7,15 +9,16 @@ from pipelines.contracts import DECISIONS, LABELS, TICKETS_SILVER
 from pipelines.gate_rules import GateRules, PinnedCalibration
 from pipelines.intents import LabelSet
 from pipelines.kernels.calibration import Calibration
+from pipelines.kernels.vote_features import FEATURES, Votes, vote_features
 from pipelines.settings import GateSettings
 from pipelines.transforms.agreement import judge
 from pipelines.transforms.opinions import calibrated, pool_opinions, with_features
 from tests.builders import NOON, Values, frame, record, vote
 
 LABEL_SET = LabelSet(("billing", "card", "refund"))
-MARGIN_ONLY = Calibration(("margin",), (0.0,), (1.0,), (1.0,), 0.0)
-"""The calibrated probability is the pooled share of the label against the next one."""
-RULES = GateRules(GateSettings(), PinnedCalibration("intent-calibration", "3", MARGIN_ONLY))
+AT_ITS_WORD = Calibration(("agreement", "pooled"), (0.0, 0.0), (1.0, 1.0), (0.5, 1.0), 0.0)
+"""The voters' mean probability, and a little more where they agree."""
+RULES = GateRules(GateSettings(), PinnedCalibration("intent-calibration", "3", AT_ITS_WORD))
 
 
 def memory(**shares: float) -> Values:
@@ -44,37 +47,74 @@ def test_models_pool_their_probabilities_and_what_one_excludes_the_other_cannot_
     assert row["second"] == pytest.approx(0.4771, abs=1e-4)
     assert [tuple(part) for part in row["parts"]] == [("memory", 0.4), ("slm", 0.6)]
     assert row["versions"] == ["memory=ticket-encoder@1", "slm=intent-slm@1/intent-prompt@1"]
-    assert row["memory_logit"] == pytest.approx(math.log(0.4 / 0.6))
-    assert (row["student_logit"], row["agreement"]) == (0.0, 0.5)
-    assert row["known_logit"] == pytest.approx(math.log(0.9 / 0.1))
+    told = {name: row[name] for name in FEATURES}
+    assert told == pytest.approx(
+        {
+            "pooled": 0.0,
+            "memory": math.log(0.4 / 0.6),
+            "student": 0.0,
+            "slm": math.log(0.6 / 0.4),
+            "margin": ((0.4 - 0.5) + (0.6 - 0.4)) / 2,
+            "agreement": 0.5,
+            "known": math.log(0.9 / 0.1),
+            "cluster": 0.0,
+        }
+    )
+
+
+def test_features_equal_those_of_the_kernel(spark: SparkSession) -> None:
+    row = pooled(spark, memory(card=0.5, refund=0.4, unknown=0.1), slm(refund=0.6, card=0.4))
+    told = Votes(np.array([[0.4, np.nan, 0.6]]), np.array([[0.5, np.nan, 0.4]]), np.array([0.1]), np.array([0.0]))
+    assert [row[name] for name in FEATURES] == pytest.approx(vote_features(told)[0].tolist())
 
 
 def test_people_and_votes_without_a_label_are_no_opinion(spark: SparkSession) -> None:
     row = pooled(spark, vote("billing", 0.99), memory(card=0.7, refund=0.3), vote(None, None, "slm", alternatives=[]))
-    assert (row["label"], row["agreement"], row["slm_logit"]) == ("card", 1.0, 0.0)
+    assert (row["label"], row["agreement"], row["slm"]) == ("card", 1.0, row["pooled"])
 
 
 def test_a_calibration_is_applied_as_its_formula_says(spark: SparkSession) -> None:
-    told = Calibration(("memory_logit", "agreement"), (1.0, 0.5), (2.0, 0.1), (0.5, 2.0), 0.25)
+    told = Calibration(("memory", "agreement"), (1.0, 0.5), (2.0, 0.1), (0.5, 2.0), 0.25)
     votes = frame(spark, LABELS, memory(card=0.8, refund=0.2))
     (row,) = votes.transform(pool_opinions).transform(calibrated, told).collect()
     score = 0.25 + 0.5 * (math.log(4) - 1.0) / 2.0 + 2.0 * (1.0 - 0.5) / 0.1
     assert row["confidence"] == pytest.approx(1 / (1 + math.exp(-score)), abs=1e-9)
 
 
-def verdict(spark: SparkSession, *votes: Values, rules: GateRules = RULES) -> Row:
-    stored = frame(spark, LABELS, *votes), frame(spark, DECISIONS)
-    (row,) = judge(frame(spark, TICKETS_SILVER, record()), *stored, LABEL_SET, rules, NOON).collect()
-    return row
+STRICT = replace(RULES, threshold=0.9, certificate_id="c", suspended_labels=frozenset({"refund"}))
+BOTH_FAIRLY_SURE = {"memory": {"card": 0.78, "refund": 0.12}, "slm": {"card": 0.75, "refund": 0.15}}
+BOTH_SURE = {"memory": {"card": 0.95, "refund": 0.01}, "slm": {"card": 0.95, "refund": 0.01}}
+BOTH_REFUND = {"memory": {"refund": 0.95, "card": 0.01}, "slm": {"refund": 0.95, "card": 0.01}}
+TEXTS: dict[str, tuple[dict[str, dict[str, float]], list[Values]]] = {
+    "fairly sure": (BOTH_FAIRLY_SURE, []),
+    "fairly sure, and a person": (BOTH_FAIRLY_SURE, [vote("card", 0.85)]),
+    "suspended": (BOTH_REFUND, []),
+    "suspended, and a person": (BOTH_REFUND, [vote("refund", 0.9)]),
+    "sure, against a person": (BOTH_SURE, [vote("refund", 0.9)]),
+    "unread": ({}, [vote(None, None, "memory", alternatives=[])]),
+}
 
 
-def test_calibrated_models_speak_with_one_voice_and_each_part_is_told(spark: SparkSession) -> None:
-    # Neither reaches .8 alone; together they are as sure as the calibration says.
-    row = verdict(spark, memory(card=0.78, refund=0.12), slm(card=0.75, refund=0.15))
-    assert (row["verdict"], row["label"], row["labels"]) == ("accepted", "card", ["card"])
-    assert row["confidence"] == pytest.approx(0.8508, abs=1e-4)
+@pytest.fixture(scope="module", params=[RULES, STRICT], ids=["calibrated", "certified"])
+def verdicts(spark: SparkSession, request: pytest.FixtureRequest) -> dict[str, Row]:
+    """Each text is judged alone but all in one Spark job."""
+    records = frame(spark, TICKETS_SILVER, *[record(text, text=text) for text in TEXTS])
+    cast = [
+        {**one, "text_key": f"key of {text}"}
+        for text, (models, people) in TEXTS.items()
+        for one in [*(model_vote(voter, **shares) for voter, shares in models.items()), *people]
+    ]
+    votes, nothing = frame(spark, LABELS, *cast), frame(spark, DECISIONS)
+    judged = judge(records, votes, nothing, LABEL_SET, request.param, NOON).collect()
+    return {"rules": request.param} | {row["record_id"]: row for row in judged}
+
+
+def test_calibrated_models_speak_with_one_voice_and_each_part_is_told(verdicts: dict[str, Row]) -> None:
+    # Neither reaches .8 alone; together they are as sure as the calibration says: 1 / (1 + exp(-.5 - logit(.765))).
+    row = verdicts["fairly sure"]
+    assert (row["label"], row["labels"], round(row["confidence"], 4)) == ("card", ["card"], 0.843)
     assert [(part["label"], round(part["probability"], 4)) for part in row["parts"]] == [
-        ("models", 0.8508),
+        ("models", 0.843),
         ("memory", 0.78),
         ("slm", 0.75),
     ]
@@ -83,30 +123,21 @@ def test_calibrated_models_speak_with_one_voice_and_each_part_is_told(spark: Spa
         "models=intent-calibration@3",
         "slm=intent-slm@1/intent-prompt@1",
     ]
+    assert row["gate_version"] == verdicts["rules"].fingerprint()
 
 
-def test_a_certified_threshold_holds_for_models_and_not_for_people(spark: SparkSession) -> None:
-    strict = GateRules(GateSettings(), RULES.calibrated, threshold=0.9, certificate_id="c")
-    votes = memory(card=0.78, refund=0.12), slm(card=0.75, refund=0.15)
-    by_models = verdict(spark, *votes, rules=strict)
-    assert (by_models["verdict"], by_models["reason"]) == ("low_confidence", "confidence_below_threshold")
-    by_person = verdict(spark, *votes, vote("card", 0.85), rules=strict)
-    assert (by_person["verdict"], by_person["confidence"]) == ("accepted", 0.85)
-
-
-def test_a_suspended_label_needs_a_person(spark: SparkSession) -> None:
-    rules = GateRules(GateSettings(), RULES.calibrated, suspended_labels=frozenset({"card"}))
-    votes = memory(card=0.95, refund=0.01), slm(card=0.95, refund=0.01)
-    by_models = verdict(spark, *votes, rules=rules)
-    assert (by_models["verdict"], by_models["reason"]) == ("low_confidence", "label_suspended")
-    assert verdict(spark, *votes, vote("card", 0.9), rules=rules)["verdict"] == "accepted"
-
-
-def test_a_person_who_contradicts_sure_models_is_a_disagreement(spark: SparkSession) -> None:
-    row = verdict(spark, memory(card=0.95, refund=0.01), slm(card=0.95, refund=0.01), vote("refund", 0.9))
-    assert (row["verdict"], row["labels"]) == ("disagreement", ["card", "refund"])
-
-
-def test_a_text_that_no_model_could_read_has_no_confidence(spark: SparkSession) -> None:
-    row = verdict(spark, vote(None, None, "memory", alternatives=[]))
-    assert (row["verdict"], row["reason"]) == ("low_confidence", "confidence_missing")
+def test_a_certified_threshold_and_a_suspended_label_hold_for_models_and_not_for_people(
+    verdicts: dict[str, Row],
+) -> None:
+    told = {text: (verdicts[text]["verdict"], verdicts[text]["reason"]) for text in TEXTS}
+    certified = verdicts["rules"] is STRICT
+    assert told == {
+        "fairly sure": ("low_confidence", "confidence_below_threshold") if certified else ("accepted", None),
+        "fairly sure, and a person": ("accepted", None),
+        "suspended": ("low_confidence", "label_suspended") if certified else ("accepted", None),
+        "suspended, and a person": ("accepted", None),
+        "sure, against a person": ("disagreement", "labels_disagree"),
+        "unread": ("low_confidence", "confidence_missing"),
+    }
+    assert verdicts["fairly sure, and a person"]["confidence"] == 0.85
+    assert verdicts["sure, against a person"]["labels"] == ["card", "refund"]

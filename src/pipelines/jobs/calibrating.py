@@ -13,9 +13,10 @@ from pipelines.jobs.certification import Subject
 from pipelines.kernels.audits import Outcome
 from pipelines.kernels.calibration import LEAST_ROWS, Calibration, apply_calibration, fit_calibration
 from pipelines.kernels.reliability import Reliability, measure_reliability
+from pipelines.kernels.vote_features import ANCHOR, FEATURES
 from pipelines.transforms.assurance import judged_by_models, verified
 from pipelines.transforms.label_sets import as_of_today
-from pipelines.transforms.opinions import ANCHOR, FEATURES, pool_opinions, standing_alone, with_features
+from pipelines.transforms.opinions import pool_opinions, standing_alone, with_features
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def calibrate(subject: Subject) -> Fitted:
     rows = told.join(features, on="text_key", how="inner").orderBy("record_id").collect()
     learnt, held = ([row for row in rows if row[name]] for name in ("calibrates", "is_audited"))
     right = what_was_right(learnt)
-    calibration = fit_calibration(values(learnt), right, FEATURES, FEATURES.index(ANCHOR))
+    calibration = fit_calibration(values(learnt), right, FEATURES, ANCHOR)
     is_fitted = np.isfinite(calibration.penalty)
     quality = None
     if held and is_fitted:

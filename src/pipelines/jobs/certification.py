@@ -122,7 +122,8 @@ def issue(subject: Subject, issued_at: datetime) -> dict[str, Any]:
         "target_error": settings.target_error,
         "confidence_level": settings.confidence_level,
     }
-    certificate = {"certificate_id": fingerprint(told, issued_at.isoformat()), "issued_at": issued_at, **told}
+    named = fingerprint(json.dumps(told, sort_keys=True, default=str), issued_at.isoformat())
+    certificate = {"certificate_id": named, "issued_at": issued_at, **told}
     store_certificate(certificate, spark, store)
     return certificate
 

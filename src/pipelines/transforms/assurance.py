@@ -76,6 +76,22 @@ def newest_certificate(certificates: DataFrame) -> DataFrame:
     return certificates.orderBy(F.col("issued_at").desc(), "certificate_id").limit(1)
 
 
+def mark_suspect(gold: DataFrame, decisions: DataFrame, certificates: DataFrame) -> DataFrame:
+    """Add `is_suspect`: decided after the moment from which a suspended certificate does not vouch for gold.
+
+    Args:
+        gold: rows of gold.training_examples.
+        decisions: gold.decisions.
+        certificates: gold.certificates.
+    """
+    since = certificates.transform(newest_certificate).select("suspect_since")
+    keys = ["record_id", "decision_no"]
+    dated = gold.join(decisions.select(*keys, "decided_at"), on=keys, how="left")
+    late = F.col("decided_at") > F.col("suspect_since")
+    marked = dated.join(since, on=late, how="left")
+    return marked.select(*gold.columns, F.col("suspect_since").isNotNull().alias("is_suspect"))
+
+
 def count_reaching(judged: DataFrame, thresholds: list[float]) -> DataFrame:
     """Count all judged records, and those of known labels that reach each threshold: judged, reach_0, reach_1, ..."""
     reaching = [

@@ -1,25 +1,21 @@
 """What all models say of a text together: one label, and the features from which its probability is calibrated."""
 
+from collections.abc import Callable
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from pipelines.columns import ALTERNATIVES, STRINGS
-from pipelines.kernels.calibration import Calibration
+from pipelines.kernels import combination
+from pipelines.kernels.calibration import LEAST_PROBABILITY, Calibration
+from pipelines.kernels.vote_features import VOTERS
 from pipelines.transforms.evidence import usable, vote_version
 from pipelines.vocabulary import UNKNOWN_LABEL, Voter
 
-LEAST_PROBABILITY = 1e-6
-"""What a voter's "never" counts as; see kernels/combination.py."""
-LEAST_LOGIT_PROBABILITY = 1e-4
-"""Of kernels/calibration.py: further out a voter's probability tells no more."""
 DECIMALS = 9
 """Sums in another order differ in the last digits; what is compared with a threshold must not."""
 POOL = "models"
 """The voter's name under which all models speak once they are calibrated."""
-MODELS = (Voter.MEMORY, Voter.STUDENT, Voter.SLM)
-ANCHOR = "pooled_logit"
-FEATURES = (ANCHOR, "margin", *(f"{voter.value}_logit" for voter in MODELS), "known_logit", "agreement")
-"""The feature that counts alone while there are too few labels to learn from."""
 
 
 def pool_opinions(votes: DataFrame) -> DataFrame:
@@ -89,30 +85,29 @@ def calibrated(pooled: DataFrame, calibration: Calibration) -> DataFrame:
 
 
 def feature_columns() -> dict[str, Column]:
-    """Every feature by its name, over the columns of `pool_opinions`. A model that did not vote adds nothing.
+    """Every feature of kernels/vote_features.py by its name, over the columns of `pool_opinions`.
 
-    More of each never makes a label less likely to be right.
-
-    Returns:
-        pooled_logit: log-odds of the label's share of the pool; margin: of that share against the next label's;
-        <voter>_logit: of the voter's probability of the label; known_logit: of the memory's probability that the text
-        is about any known label; agreement: share of the voters whose own best label it is.
+    `cluster` is 0: what people said of near-duplicates is not looked at yet.
     """
-    memory = _opinion_of(Voter.MEMORY)
-    same = F.filter("opinions", lambda one: one["label"] == F.col("label"))
-    unknown = F.coalesce(probability_of(F.lit(UNKNOWN_LABEL), memory), F.lit(0.0))
-    given = {
-        f"{voter.value}_logit": F.when(
-            _opinion_of(voter).isNotNull(), _logit(probability_of(F.col("label"), _opinion_of(voter)))
-        ).otherwise(0.0)
-        for voter in MODELS
+    many = F.size("opinions")
+
+    def mean(of: Callable[[Column], Column]) -> Column:
+        total = F.aggregate("opinions", F.lit(0.0), lambda total, one: total + of(one))
+        return F.round(total / many, DECIMALS)
+
+    pooled = _logit(mean(_given))
+    unknown = probability_of(F.lit(UNKNOWN_LABEL), _opinion_of("memory"))
+    voters = {
+        voter: F.when(_opinion_of(voter).isNotNull(), _logit(_given(_opinion_of(voter)))).otherwise(pooled)
+        for voter in VOTERS
     }
     return {
-        ANCHOR: _logit(F.col("pooled")),
-        "margin": _logit(F.col("pooled") / (F.col("pooled") + F.col("second"))),
-        **given,
-        "known_logit": -_logit(unknown),
-        "agreement": F.size(same) / F.size("opinions"),
+        "pooled": pooled,
+        **voters,
+        "margin": mean(lambda one: _given(one) - _rival(one)),
+        "agreement": mean(lambda one: (_given(one) > _rival(one)).cast("double")),
+        "known": F.when(_opinion_of("memory").isNotNull(), _logit(F.lit(1.0) - unknown)).otherwise(pooled),
+        "cluster": F.lit(0.0),
     }
 
 
@@ -165,9 +160,19 @@ def probability_of(label: Column, opinion: Column) -> Column:
     return F.coalesce(F.array_max(F.transform(named, lambda share: share["probability"])), F.lit(0.0))
 
 
-def _opinion_of(voter: Voter) -> Column:
+def _opinion_of(voter: str) -> Column:
     """One voter's opinion; null when it has none."""
-    return F.try_element_at(F.filter("opinions", lambda one: one["voter"] == voter.value), F.lit(1))
+    return F.try_element_at(F.filter("opinions", lambda one: one["voter"] == voter), F.lit(1))
+
+
+def _given(opinion: Column) -> Column:
+    return probability_of(F.col("label"), opinion)
+
+
+def _rival(opinion: Column) -> Column:
+    """The greatest probability that an opinion gives another label."""
+    others = F.filter(opinion["alternatives"], lambda share: share["label"] != F.col("label"))
+    return F.coalesce(F.array_max(F.transform(others, lambda share: share["probability"])), F.lit(0.0))
 
 
 def _listed() -> Column:
@@ -187,12 +192,12 @@ def _rank(label: Column) -> Column:
     """A label with minus the mean logarithm of its probabilities: sorted, the best comes first, equal ones by name."""
 
     def add(total: Column, one: Column) -> Column:
-        return total - F.log(F.greatest(probability_of(label, one), F.lit(LEAST_PROBABILITY)))
+        return total - F.log(F.greatest(probability_of(label, one), F.lit(combination.LEAST_PROBABILITY)))
 
     less = F.aggregate("opinions", F.lit(0.0), add) / F.size("opinions")
     return F.struct(F.round(less, DECIMALS).alias("less"), label.alias("label"))
 
 
 def _logit(probability: Column) -> Column:
-    clipped = F.least(F.greatest(probability, F.lit(LEAST_LOGIT_PROBABILITY)), F.lit(1.0 - LEAST_LOGIT_PROBABILITY))
-    return F.log(clipped / (F.lit(1.0) - clipped))
+    cut = F.least(F.greatest(probability, F.lit(LEAST_PROBABILITY)), F.lit(1.0 - LEAST_PROBABILITY))
+    return F.log(cut / (F.lit(1.0) - cut))
