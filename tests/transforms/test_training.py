@@ -3,8 +3,11 @@
 from pyspark.sql import SparkSession
 
 from pipelines.contracts import EMBEDDINGS, TRAINING_EXAMPLES
+from pipelines.settings import GateSettings
 from pipelines.transforms.training import learning_rows
 from tests.builders import Values, frame
+
+ALL_LEARN = GateSettings(audit_share=0.0, calibration_share=0.0)
 
 
 def example(record_id: str, label: str, cluster: str | None, *voters: str) -> Values:
@@ -31,10 +34,13 @@ def test_one_example_a_cluster_and_label_is_learnt_from_and_those_of_people_come
     embeddings = frame(spark, EMBEDDINGS, *vectors, *other)
 
     def learnt(most: int) -> list[tuple[object, ...]]:
-        return [tuple(row) for row in gold.transform(learning_rows, embeddings, "e", most).collect()]
+        return [tuple(row) for row in gold.transform(learning_rows, embeddings, "e", most, ALL_LEARN).collect()]
 
     assert learnt(10) == [
         ("r2", "refund", True, [2.0]), ("r3", "login", False, [3.0]), ("r4", "refund", False, [4.0]),
         ("r5", "refund", True, [5.0]), ("r6", "refund", False, [6.0]), ("r8", "login", False, [8.0]),
     ]  # fmt: skip
     assert [row[0] for row in learnt(2)] == ["r2", "r3", "r5", "r8"]
+    # What a certificate rests on has no part in any fit.
+    everything_is_audited = GateSettings(audit_share=1.0)
+    assert gold.transform(learning_rows, embeddings, "e", 10, everything_is_audited).collect() == []

@@ -36,7 +36,8 @@ def train(
     with counting("reading gold"), open_spark(found) as spark:
         loaded = load_encoder(encoder, found.tracking_uri)
         store = open_tables(found, spark)
-        examples = training.read_learning_set(spark, store, found.intents, encoder.weights_hash, loaded.encode)
+        gate, hashed = found.settings.gate, encoder.weights_hash
+        examples = training.read_learning_set(spark, store, found.intents, hashed, loaded.encode, gate)
     with counting("training"):
         trained = training.train(examples, found.intents)
     if trained.student is None:

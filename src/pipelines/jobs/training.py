@@ -12,6 +12,7 @@ from pipelines.adapters.frames import stream_rows
 from pipelines.contracts import CLUSTER_MERGES, EMBEDDINGS, TRAINING_EXAMPLES
 from pipelines.intents import Intent, examples_hash, label_set_hash, name_text
 from pipelines.kernels.student import LEAST_EXAMPLES, Student, fit_student
+from pipelines.settings import GateSettings
 from pipelines.transforms.clusters import current_clusters
 from pipelines.transforms.training import learning_rows
 from pipelines.vocabulary import Place
@@ -59,7 +60,12 @@ class Trained:
 
 
 def read_learning_set(
-    spark: SparkSession, store: TableStore, intents: Sequence[Intent], encoder_hash: str, encode: Encode
+    spark: SparkSession,
+    store: TableStore,
+    intents: Sequence[Intent],
+    encoder_hash: str,
+    encode: Encode,
+    gate: GateSettings,
 ) -> LearningSet:
     """Collect the verified examples of intents.yml and accepted gold; texts that have a vector are not read again.
 
@@ -69,6 +75,7 @@ def read_learning_set(
         intents: their order is that of `owners`.
         encoder_hash: SHA-256 (hex) of the weights of the encoder that votes now.
         encode: gives texts their vectors by it.
+        gate: the shares of records that nothing learns from.
     """
     places = {intent.name: place for place, intent in enumerate(intents)}
     read = {table: table_version(spark, store, table) for table in (TRAINING_EXAMPLES, EMBEDDINGS)}
@@ -77,7 +84,7 @@ def read_learning_set(
     gold = read_place(spark, store, Place.GOLD, read[TRAINING_EXAMPLES]).transform(current_clusters, merges)
     rows = [
         row
-        for row in stream_rows(gold.transform(learning_rows, stored, encoder_hash, MOST_EXAMPLES))
+        for row in stream_rows(gold.transform(learning_rows, stored, encoder_hash, MOST_EXAMPLES, gate))
         if row["label"] in places
     ]
     shown = [(text, place) for place, intent in enumerate(intents) for text in intent.examples]
