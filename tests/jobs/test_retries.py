@@ -1,5 +1,7 @@
 """What one ticket's failure costs, and what a model that is away costs: on real tables and streams."""
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -49,6 +51,27 @@ def test_a_failing_ticket_costs_itself_only_and_ends_after_five_tries(make_lake:
     numbers = lake.rows("silver.labels", "failure", "try_no")
     assert numbers == [("model_failed", n) for n in (1, 1, 2, 2, 3, 4, 5)] + [(None, 1), (None, 3)]
     assert len(lake.rows("silver.embeddings", "record_id")) == 3
+
+
+def killed_once(sign: Path, frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """A voter whose process is ended in the middle of a frame, the first time."""
+    for texts in frames:
+        if sign.exists():
+            sign.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield from by_first_word([texts])
+
+
+def test_a_worker_that_is_killed_loses_and_doubles_nothing(make_lake: MakeLake, tmp_path: Path) -> None:
+    sign = tmp_path / "kill"
+    sign.touch()
+    lake = make_lake(labeller=partial(killed_once, sign))
+    lake.send(*[ticket(number, f"refund my toaster number {number}") for number in range(20)])
+    lake.run()
+    assert not sign.exists()
+    books = lake.count().ledger
+    assert (books["gold"], books["pending"], books["difference"], books["in_two_places"]) == (20, 0, 0, 0)
+    assert len(lake.rows("silver.labels", "vote_id")) == len(set(lake.rows("silver.labels", "vote_id"))) == 20
 
 
 def away_while(sign: Path, frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
