@@ -160,7 +160,8 @@ def test_out_of_memory_with_a_single_text_is_told() -> None:
 
 
 SHAPES = (
-    [], HEAD, TAIL, [*TAIL, 20], [20], [40] * 24, [20, 40, 21, 63] * 6, [0] * 24, [63] * 24, [1, 2] * 12, list(range(24)),
+    [], HEAD, TAIL, [*TAIL, 20], [20], [40] * 24, [20, 40, 21, 63] * 6, [0] * 24, [63] * 24, [1, 2] * 12,
+    list(range(24)),
 )  # fmt: skip
 """The prompt's own parts, the codes themselves, control tokens, and one token over and over."""
 
