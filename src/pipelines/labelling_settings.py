@@ -30,6 +30,8 @@ class LabellingSettings:
     slm_below_confidence: float = 0.8
     slm_audit_share: float = 0.02
     """Share of the sure texts, chosen by hash of the text, that the language model votes on as well."""
+    retry_seconds: int = 60
+    """Pause before texts are shown again to a voter that failed on them, with --continuous; else once a run."""
     slm_cache: bool = True
     """Take over the vote of the same versions on the same text instead of asking again."""
     slm_clusters: bool = True
@@ -54,6 +56,7 @@ class LabellingSettings:
             ("slm_candidates", 2),
             ("slm_examples", 0),
             ("slm_orders", 1),
+            ("retry_seconds", 1),
             ("slm_max_text_tokens", 1),
         ):
             require(getattr(self, key) >= least, f"labelling.{key}", f"must be at least {least}")

@@ -145,9 +145,11 @@ class GateSettings:
     human_majority: bool = True
     """Each annotator's newest vote counts, and a strict majority of two people or more overrides models and minority.
     Off: any two labels of a text are a disagreement, whoever gave them and when."""
+    second_label_from: float = 0.1
+    """Mean probability from which the next likely label is kept beside the first: the text may have several intents."""
 
     def __post_init__(self) -> None:
-        for key in ("min_confidence", "suspended_min_confidence"):
+        for key in ("min_confidence", "suspended_min_confidence", "second_label_from"):
             require(0 < getattr(self, key) <= 1, f"gate.{key}", "must be above 0 and at most 1")
         for key in ("audit_share", "calibration_share"):
             require(0 <= getattr(self, key) <= 1, f"gate.{key}", "must be between 0 and 1")

@@ -34,6 +34,7 @@ class Reason(StrEnum):
     INTENT_UNKNOWN = "intent_unknown"
     LABEL_SUSPENDED = "label_suspended"
     DISCARDED_ON_REQUEST = "discarded_on_request"
+    LABELLING_FAILED = "labelling_failed"
     # Gate: the record is in gold and a person is asked to look at it all the same.
     AUDIT_SAMPLE = "audit_sample"
     # Gate: people contradict each other, so one more is asked.
@@ -77,6 +78,14 @@ class Voter(StrEnum):
     MEMORY = "memory"
     STUDENT = "student"
     SLM = "slm"
+
+
+class NoAnswer(StrEnum):
+    """Why a voter has said nothing of a text; a served model's own reasons stand beside these."""
+
+    MODEL_FAILED = "model_failed"
+    LEADER_FAILED = "leader_failed"
+    NOT_ASKED = "not_asked"
 
 
 class Tier(StrEnum):

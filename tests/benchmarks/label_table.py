@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tests.benchmarks.several_intents import several_table
+
 Figures = Mapping[str, Any]
 
 HEAD = """# How right the voters are
@@ -12,7 +14,7 @@ Confidences are as the voters give them, before any calibration."""
 
 def make_table(result: Figures) -> str:
     """Write the page."""
-    banking, unknown = result["banking77"], result["clinc150"]
+    banking, unknown, several = (result[name] for name in ("banking77", "clinc150", "nlupp"))
     parts = [
         HEAD.format(seeds=result["seeds"]),
         f"## banking77: 77 intents, {banking['texts a seed']:,} texts a seed",
@@ -22,6 +24,8 @@ def make_table(result: Figures) -> str:
         curves_table(banking["voters"]),
         f"## clinc150: 150 intents, {unknown['known']:,} texts of these and {unknown['unknown']:,} of none",
         unknown_table(unknown),
+        f"## nlupp: {several['intents']} intents, {several['texts']:,} texts, several intents a text",
+        several_table(several),
     ]
     return "\n\n".join(parts)
 

@@ -5,7 +5,8 @@
 banking77: of each of the 77 intents 10 texts, drawn by seed, are the verified examples; the rest is dealt into two
 halves by the same seed. Every constant of the voters was chosen on first halves; the table shows the second ones.
 clinc150: 10 examples of each of the 150 intents against the validation file with its out-of-scope texts: how well
-`unknown` is told. `--vectors FOLDER` keeps what was encoded for the next time.
+`unknown` is told. nlupp: how often a second label is right, see `several_intents`. `--vectors FOLDER` keeps what was
+encoded for the next time.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from pipelines.kernels.neighbours import build_memory, compare_many, known_proba
 from pipelines.kernels.statistics import clopper_pearson
 from pipelines.kernels.student import fit_student, predict
 from pipelines.labelling_settings import LabellingSettings
+from tests.benchmarks.several_intents import judge_several
 
 PER_LABEL = 10
 BINS = 10
@@ -212,13 +214,14 @@ def main() -> int:
     from tests.benchmarks.label_table import make_table
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="the folder that holds banking77 and clinc150")
+    parser.add_argument("data", type=Path, help="the folder that holds banking77, clinc150 and nlupp")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--vectors", type=Path, help="folder that keeps the vectors")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--table", type=Path)
     options = parser.parse_args()
-    missing = [name for name in ("banking77", "clinc150") if not (options.data / name / "train.csv").exists()]
+    files = {"banking77": "train.csv", "clinc150": "train.csv", "nlupp": "train.jsonl"}
+    missing = [name for name, file in files.items() if not (options.data / name / file).exists()]
     if missing:
         print(f"Skipped: {' and '.join(missing)} not found in {options.data}")
         return 0
@@ -227,6 +230,7 @@ def main() -> int:
         "seeds": options.seeds,
         "banking77": judge_banking(options.data / "banking77", encode, options.seeds),
         "clinc150": judge_unknown(options.data / "clinc150", encode, options.seeds),
+        "nlupp": judge_several(options.data / "nlupp" / "train.jsonl", encode, options.seeds),
     }
     table = make_table(result)
     print(table)

@@ -3,6 +3,7 @@
     pip install 'intent-lakehouse[label,demo,bench]'
     python -m tests.benchmarks.scoring --json result.json               # 10 labels, 2 threads: half an hour
     python -m tests.benchmarks.scoring --labels 77 --json result.json
+    python -m tests.benchmarks.scoring --tickets 128 --rounds 3         # minutes: "each label" reads one ticket a round
 
 All read the same prompt (chat template, list of labels, ticket) of the same weights, in fp32, for the same made-up
 tickets, each different. `generate`: 16 tickets a batch, 8 new tokens. `one forward`: 16 whole prompts a batch, the
@@ -51,6 +52,8 @@ SQUARE = 2048
 BATCH, NEW_TOKENS = 16, 8
 SLOW = {"generate": 16, "one forward": 8, "each label": 128}
 """Of how many tickets one is read."""
+BARS = {"generate": 8.0, "one forward": 4.5, "each label": 60.0, "CTranslate2 float32": 1.0}
+"""How many times as long the others are to take."""
 Ids = tuple[int, ...]
 
 
@@ -253,10 +256,11 @@ def show(result: dict[str, object]) -> None:
     """Print the table."""
     about = ("labels", "tickets", "head_tokens", "ticket_tokens", "tail_tokens", "threads", "clock")
     print(", ".join(f"{name} {result[name]}" for name in about))
-    print(f"{'':24}{'tickets/s':>10}{'x ours':>9}{'least':>8}{'most':>8}{'same label':>12}{'nats apart':>12}")
+    print(f"{'':24}{'tickets/s':>10}{'x ours':>9}{'least':>8}{'most':>8}{'bar':>8}{'same label':>12}{'nats apart':>12}")
     for name, speed in result["tickets_a_second"].items():
         ratio = result["times_ours"].get(name)
         times = "".join(f"{ratio[part]:{9 if part == 'median' else 8}.2f}" for part in ratio) if ratio else " " * 25
+        times += f"{BARS[name]:8.1f}" if name in BARS else " " * 8
         same = result["quality"].get(name)
         print(f"{name:24}{speed:10.2f}{times}", end="")
         print(f"{same['same_label']:12.2%}{same['most_nats_apart']:12.1e}" if same else "")

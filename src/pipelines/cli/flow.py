@@ -13,7 +13,7 @@ from pipelines.adapters.text_annotator import annotator_problem
 from pipelines.cli.opening import open_broker, open_flow, open_spark, prepare_models, with_slm
 from pipelines.cli.options import JsonOption, SlmOption, WorkspaceOption
 from pipelines.cli.screens import counting, say, show_json, show_table, tell
-from pipelines.errors import UsageError
+from pipelines.errors import ModelUnavailableError, UsageError
 from pipelines.intents import load_intents
 from pipelines.jobs.runner import StageResult, drain, run_continuously
 from pipelines.settings import FeatureSettings
@@ -78,10 +78,17 @@ def runnable(stages: list[Stage], settings: FeatureSettings) -> list[Stage]:
 
 
 def run_stages(workspace: Workspace, stages: list[Stage], new_epoch: bool = False) -> Iterator[StageResult]:
-    """Drain stages in order; the broker and the models are only opened for the stages that need them."""
+    """Drain stages in order; the broker and the models are only opened for the stages that need them.
+
+    While the served model is away its tickets wait, and the stages behind go on with what there is.
+
+    Raises:
+        ModelUnavailableError: after the last stage, where labels could not be drained.
+    """
     check_inputs(workspace)
     if not stages:
         return
+    away: ModelUnavailableError | None = None
     with contextlib.ExitStack() as stack:
         servers = stack.enter_context(open_broker(workspace)) if Stage.BRONZE in stages else None
         spark = stack.enter_context(open_spark(workspace))
@@ -89,8 +96,13 @@ def run_stages(workspace: Workspace, stages: list[Stage], new_epoch: bool = Fals
         for stage in stages:
             if stage is Stage.LABELS:
                 prepare_models(workspace)
-            with counting(f"{stage}: micro-batches") as count:
-                yield drain(opened, str(stage), partial(tell, count))
+            try:
+                with counting(f"{stage}: micro-batches") as count:
+                    yield drain(opened, str(stage), partial(tell, count))
+            except ModelUnavailableError as error:
+                away = error
+    if away:
+        raise away
 
 
 def check_inputs(workspace: Workspace) -> None:
@@ -112,4 +124,4 @@ def keep_running(workspace: Workspace, stages: list[Stage], new_epoch: bool) -> 
         signal.signal(signal.SIGINT, signal.default_int_handler)
         say(f"Running {', '.join(stages)}. Ctrl-C lets the batch in hand end; servers: {servers or 'not needed'}")
         with counting("micro-batches") as count:
-            run_continuously(opened, [str(stage) for stage in stages], partial(tell, count), lambda: True)
+            run_continuously(opened, [str(stage) for stage in stages], partial(tell, count), lambda: True, say)

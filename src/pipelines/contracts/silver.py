@@ -137,5 +137,7 @@ LABELS = declare(
         "annotated_at", TIMESTAMP, "When a person labelled, as the file says; null where it does not, or for models"
     ),
     column("position", STRING, "A person's row in bronze order; null for models"),
+    column("failure", STRING, "Why the voter has said nothing of the text; null for every other vote"),
+    column("try_no", INTEGER, "1 for a voter's first try at a text, +1 each time it is asked after a failure"),
     column("voted_at", TIMESTAMP, "When the micro-batch ran"),
 )

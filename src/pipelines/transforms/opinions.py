@@ -28,8 +28,8 @@ def pool_opinions(votes: DataFrame) -> DataFrame:
         votes: rows of silver.labels; people's are passed over.
 
     Returns:
-        One row a text: text_key, label, pooled (its share of the pool), second (that of the next label), opinions (by
-        voter: voter, label, alternatives), parts (voter in `label`, its probability of the label), versions.
+        One row a text: text_key, label, pooled (its share of the pool), second_label and second (the next one), opinions
+        (by voter: voter, label, alternatives), parts (voter in `label`, its probability of the label), versions.
     """
     models = votes.where((F.col("voter") != Voter.HUMAN.value) & F.col("label").isNotNull())
     told = F.struct("voted_at", "vote_id", "label", "alternatives", "confidence", vote_version().alias("version"))
@@ -44,6 +44,7 @@ def pool_opinions(votes: DataFrame) -> DataFrame:
         {
             "label": best["label"],
             "pooled": F.round(F.lit(1.0) / total, DECIMALS),
+            "second_label": second["label"],
             "second": F.round(F.coalesce(F.exp(best["less"] - second["less"]), F.lit(0.0)) / total, DECIMALS),
         }
     )
@@ -51,7 +52,7 @@ def pool_opinions(votes: DataFrame) -> DataFrame:
     # Never null, and now the type says so too.
     versions = F.array_sort(F.transform("opinions", lambda one: F.coalesce(one["version"], F.lit(""))))
     return named.select(
-        "text_key", "label", "pooled", "second", "opinions",
+        "text_key", "label", "pooled", "second_label", "second", "opinions",
         parts.cast(ALTERNATIVES).alias("parts"), versions.alias("versions"),
     )  # fmt: skip
 
@@ -114,8 +115,10 @@ def feature_columns() -> dict[str, Column]:
 def one_voice(votes: DataFrame, pooled: DataFrame, name: str, number: str) -> DataFrame:
     """Put one vote in the place of all models' votes on a text: the pooled label with its calibrated probability.
 
+    People's votes stay as they are, and so do failures of models that have not answered.
+
     Args:
-        votes: rows of silver.labels; people's stay as they are, and so do those of texts that no model could read.
+        votes: rows of silver.labels.
         pooled: what `calibrated` gave for them.
         name: of the calibration, which stands where a model's name does.
         number: its version.
@@ -123,15 +126,18 @@ def one_voice(votes: DataFrame, pooled: DataFrame, name: str, number: str) -> Da
     Returns:
         votes' columns.
     """
-    share = F.struct("label", F.col("confidence").alias("probability"))
+    shares = F.array(
+        F.struct("label", F.col("confidence").alias("probability")),
+        F.struct(F.col("second_label").alias("label"), F.col("second").alias("probability")),
+    )
     spoken = pooled.select(
-        "text_key", "label", "confidence", F.array(share).cast(ALTERNATIVES).alias("alternatives"),
+        "text_key", "label", "confidence",
+        F.filter(shares, lambda share: share["label"].isNotNull()).cast(ALTERNATIVES).alias("alternatives"),
         F.lit(POOL).alias("voter"), F.lit(name).alias("model_name"), F.lit(number).alias("model_version"),
     )  # fmt: skip
-    is_human = F.col("voter") == Voter.HUMAN.value
-    unread = votes.join(pooled.select("text_key"), on="text_key", how="left_anti")
-    people = votes.where(is_human).unionByName(unread.where(~is_human))
-    return people.unionByName(spoken, allowMissingColumns=True).select(*votes.columns)
+    answered = pooled.select("text_key", F.explode(F.transform("opinions", lambda one: one["voter"])).alias("voter"))
+    others = votes.join(answered, on=["text_key", "voter"], how="left_anti").select(*votes.columns)
+    return others.unionByName(spoken, allowMissingColumns=True).select(*votes.columns)
 
 
 def tell_parts(evidence: DataFrame, pooled: DataFrame) -> DataFrame:

@@ -25,6 +25,7 @@ def review_tasks(placed: DataFrame, settings: GateSettings) -> DataFrame:
         `audit_sample`.
     """
     asked = F.col("verdict").isin([verdict.value for verdict in ASKED])
+    asked |= F.col("reason").eqNullSafe(Reason.LABELLING_FAILED.value)
     audited = (F.col("verdict") == Verdict.ACCEPTED.value) & in_audit(settings.audit_share)
     people_differ = F.col("reason") == Reason.PEOPLE_DISAGREE.value
     asks = F.when(people_differ, F.lit(Reason.THIRD_PERSON.value)).otherwise(F.col("reason"))
