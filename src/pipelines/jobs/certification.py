@@ -21,7 +21,6 @@ from pipelines.jobs.audits import Audits, find_alarm, label_standing, read_audit
 from pipelines.kernels.certification import GRID, Certificate, certify, tally
 from pipelines.settings import GateSettings
 from pipelines.settings_base import fingerprint
-from pipelines.transforms.agreement import weigh
 from pipelines.transforms.assurance import (
     count_reaching,
     judged_by_models,
@@ -31,6 +30,7 @@ from pipelines.transforms.assurance import (
 )
 from pipelines.transforms.evidence import of_models
 from pipelines.transforms.label_sets import as_of_today
+from pipelines.transforms.opinions import weigh
 
 QUERY = "certify"
 CERTIFIED, NOT_CERTIFIED, SUSPENDED = "certified", "not_certified", "suspended"

@@ -13,9 +13,9 @@ from pipelines.columns import ALTERNATIVES, IDENTITY, PLACED, STRINGS
 from pipelines.contracts import DECISIONS, QUARANTINE, SHED, TRAINING_EXAMPLES
 from pipelines.gate_rules import GateRules
 from pipelines.intents import LabelSet
-from pipelines.transforms.evidence import list_votes, weigh_votes
+from pipelines.transforms.evidence import list_votes
 from pipelines.transforms.label_sets import as_of_today
-from pipelines.transforms.opinions import calibrated, one_voice, pool_opinions, tell_parts
+from pipelines.transforms.opinions import weigh
 from pipelines.transforms.retries import MOST_TRIES
 from pipelines.vocabulary import UNKNOWN_LABEL, Action, Place, Reason, Verdict, Voter
 
@@ -47,7 +47,7 @@ def judge(
        failed on and will be shown again; after the last try it has `failed`, unless a person's vote stands.
     3. No vote stands: `low_confidence`. Several standing labels: `disagreement`; a majority of people leaves only one.
     4. The one standing label is `unknown` or not among the known ones: `unknown_intent`.
-    5. No person stands for it, and its label was suspended, or its confidence (see `weigh`) is below the effective
+    5. No person stands for it, and its label was suspended, or its confidence (see `opinions.weigh`) is below the effective
        gate: `low_confidence`. With a person, the user's own gate counts. Else it is accepted.
 
     Args:
@@ -81,19 +81,6 @@ def judge(
         "decided_at": F.lit(decided_at).cast("timestamp"),
     }
     return decided.where(news).withColumns(told).select(*DECISIONS.payload_names)
-
-
-def weigh(votes: DataFrame, rules: GateRules) -> DataFrame:
-    """Sum up the votes of each text, as `evidence.weigh_votes` does; calibrated models speak with one voice.
-
-    Until a calibration exists a record's confidence is the mean probability that the models give the label; after that
-    it is the calibrated probability that their pooled label is right.
-    """
-    if rules.calibrated is None:
-        return votes.transform(weigh_votes, rules.settings)
-    pooled = votes.transform(pool_opinions).transform(calibrated, rules.calibrated.calibration)
-    spoken = votes.transform(one_voice, pooled, rules.calibrated.name, rules.calibrated.version)
-    return spoken.transform(weigh_votes, rules.settings).transform(tell_parts, pooled)
 
 
 def explain(records: DataFrame, decided: DataFrame, votes: DataFrame) -> DataFrame:

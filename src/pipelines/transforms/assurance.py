@@ -24,7 +24,7 @@ def judged_by_models(
 
     Args:
         records: silver.tickets.
-        evidence: what `agreement.weigh` made of the models' votes alone.
+        evidence: what `opinions.weigh` made of the models' votes alone.
         decisions: gold.decisions.
         labels: those that may reach gold.
         settings: the samples' shares.

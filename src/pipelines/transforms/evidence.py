@@ -40,14 +40,7 @@ def weigh_votes(votes: DataFrame, settings: GateSettings) -> DataFrame:
         .withColumn("best", F.coalesce("majority", "surest"))
         .withColumn("gives", F.when(F.col("voter") != Voter.HUMAN.value, _probability_of(F.col("best"))))
     )
-    by_voter = asked.groupBy("text_key", "best", "majority", "people_differ", "voter").agg(
-        F.max(F.struct(*_newest())).alias("newest"),
-        F.max(F.when(F.col("label") == F.col("best"), F.col("number"))).alias("human_gives"),
-        F.collect_set(F.when(F.col("stands"), F.col("label"))).alias("labels"),
-        F.collect_set(vote_version()).alias("versions"),
-        F.max("number").alias("number"),
-        F.max("try_no").alias("tries"),
-    )
+    by_voter = _by_voter(asked)
     is_human = F.col("voter") == Voter.HUMAN.value
     has_failed = ~is_human & ~F.col("newest.answers")
     part = F.struct(
@@ -74,6 +67,18 @@ def weigh_votes(votes: DataFrame, settings: GateSettings) -> DataFrame:
         (-F.col("second.less")).alias("second_confidence"), labels.alias("labels"), "has_number", "parts", "versions",
         tries.alias("tries"), "people_differ",
     )  # fmt: skip
+
+
+def _by_voter(asked: DataFrame) -> DataFrame:
+    """Sum up what each voter said of a text: its newest vote, and all labels and versions of it."""
+    return asked.groupBy("text_key", "best", "majority", "people_differ", "voter").agg(
+        F.max(F.struct(*_newest())).alias("newest"),
+        F.max(F.when(F.col("label") == F.col("best"), F.col("number"))).alias("human_gives"),
+        F.collect_set(F.when(F.col("stands"), F.col("label"))).alias("labels"),
+        F.collect_set(vote_version()).alias("versions"),
+        F.max("number").alias("number"),
+        F.max("try_no").alias("tries"),
+    )
 
 
 def of_models(votes: DataFrame) -> DataFrame:

@@ -6,16 +6,30 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from pipelines.columns import ALTERNATIVES, STRINGS
+from pipelines.gate_rules import GateRules
 from pipelines.kernels import combination
 from pipelines.kernels.calibration import LEAST_PROBABILITY, Calibration
 from pipelines.kernels.vote_features import VOTERS
-from pipelines.transforms.evidence import usable, vote_version
+from pipelines.transforms.evidence import usable, vote_version, weigh_votes
 from pipelines.vocabulary import UNKNOWN_LABEL, Voter
 
 DECIMALS = 9
 """Sums in another order differ in the last digits; what is compared with a threshold must not."""
 POOL = "models"
 """The voter's name under which all models speak once they are calibrated."""
+
+
+def weigh(votes: DataFrame, rules: GateRules) -> DataFrame:
+    """Sum up the votes of each text, as `evidence.weigh_votes` does; calibrated models speak with one voice.
+
+    Until a calibration exists a record's confidence is the mean probability that the models give the label; after that
+    it is the calibrated probability that their pooled label is right.
+    """
+    if rules.calibrated is None:
+        return votes.transform(weigh_votes, rules.settings)
+    pooled = votes.transform(pool_opinions).transform(calibrated, rules.calibrated.calibration)
+    spoken = votes.transform(one_voice, pooled, rules.calibrated.name, rules.calibrated.version)
+    return spoken.transform(weigh_votes, rules.settings).transform(tell_parts, pooled)
 
 
 def pool_opinions(votes: DataFrame) -> DataFrame:
@@ -28,8 +42,8 @@ def pool_opinions(votes: DataFrame) -> DataFrame:
         votes: rows of silver.labels; people's are passed over.
 
     Returns:
-        One row a text: text_key, label, pooled (its share of the pool), second_label and second (the next one), opinions
-        (by voter: voter, label, alternatives), parts (voter in `label`, its probability of the label), versions.
+        One row a text: text_key, label, pooled (its share of the pool), second_label and second (of the next one),
+        opinions (by voter: voter, label, alternatives), parts (voter in `label`, its probability of the label), versions.
     """
     models = votes.where((F.col("voter") != Voter.HUMAN.value) & F.col("label").isNotNull())
     told = F.struct("voted_at", "vote_id", "label", "alternatives", "confidence", vote_version().alias("version"))
