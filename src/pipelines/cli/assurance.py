@@ -138,7 +138,7 @@ def promise(certificate: dict[str, Any]) -> list[str]:
     needed = certificate["labels_needed"]
     more = f"{needed:,} more audited tickets at the rate of errors seen" if needed else "fewer errors than were seen"
     if certificate["status"] == SUSPENDED:
-        since = certificate["suspect_since"].strftime("%Y-%m-%d %H:%M UTC")
+        since = certificate["suspect_since"].astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
         return [
             f"Suspended ({certificate['alarm']}). Gold decided since {since} is suspect, and the gate is stricter "
             f"until new audits certify it again; that takes {more}.",

@@ -47,8 +47,8 @@ def judge(
        failed on and will be shown again; after the last try it has `failed`, unless a person's vote stands.
     3. No vote stands: `low_confidence`. Several standing labels: `disagreement`; a majority of people leaves only one.
     4. The one standing label is `unknown` or not among the known ones: `unknown_intent`.
-    5. No person stands for it, and its label was suspended, or its confidence (see `opinions.weigh`) is below the effective
-       gate: `low_confidence`. With a person, the user's own gate counts. Else it is accepted.
+    5. No person stands for it, and its label was suspended, or its confidence (see `opinions.weigh`) is below the
+       effective gate: `low_confidence`. With a person, the user's own gate counts. Else it is accepted.
 
     Args:
         records: silver.tickets rows of the touched texts, all records of each.

@@ -43,7 +43,8 @@ def pool_opinions(votes: DataFrame) -> DataFrame:
 
     Returns:
         One row a text: text_key, label, pooled (its share of the pool), second_label and second (of the next one),
-        opinions (by voter: voter, label, alternatives), parts (voter in `label`, its probability of the label), versions.
+        opinions (by voter: voter, label, alternatives), parts (voter in `label`, its probability of the label) and
+        versions.
     """
     models = votes.where((F.col("voter") != Voter.HUMAN.value) & F.col("label").isNotNull())
     told = F.struct("voted_at", "vote_id", "label", "alternatives", "confidence", vote_version().alias("version"))
