@@ -213,7 +213,7 @@ def test_a_second_label_is_kept_where_the_models_find_it_likely_enough(
     spark: SparkSession, votes: list[Values], second: tuple[str | None, float | None]
 ) -> None:
     stored = frame(spark, LABELS, *votes), frame(spark, DECISIONS)
-    settings = GateSettings(second_label_from=0.1)
+    settings = GateRules(GateSettings(second_label_from=0.1))
     decided = judge(frame(spark, TICKETS_SILVER, record()), *stored, KNOWN, settings, NOON)
     rows = training_examples(place_decided(decided, frame(spark, TICKETS_SILVER, record())))
     assert [tuple(row) for row in rows.select("label", "second_label", "second_confidence").collect()] == [
@@ -246,7 +246,7 @@ def test_without_the_majority_rule_any_two_labels_disagree(spark: SparkSession) 
         frame(spark, LABELS, *votes),
         frame(spark, DECISIONS),
         KNOWN,
-        GateSettings(human_majority=False),
+        GateRules(GateSettings(human_majority=False)),
         NOON,
     ).collect()
     assert [(row["reason"], row["labels"]) for row in found] == [("labels_disagree", ["card", "refund"])]

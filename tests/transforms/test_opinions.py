@@ -43,8 +43,8 @@ def test_models_pool_their_probabilities_and_what_one_excludes_the_other_cannot_
     row = pooled(spark, memory(card=0.5, refund=0.4, unknown=0.1), slm(refund=0.6, card=0.4))
     # refund: sqrt(.4 * .6) = .490, card: sqrt(.5 * .4) = .447, unknown: sqrt(.1 * 1e-6) = .0003
     assert row["label"] == "refund"
-    assert row["pooled"] == pytest.approx(0.5226, abs=1e-4)
-    assert row["second"] == pytest.approx(0.4771, abs=1e-4)
+    assert row["share"] == pytest.approx(0.5226, abs=1e-4)
+    assert row["second_share"] == pytest.approx(0.4771, abs=1e-4)
     assert [tuple(part) for part in row["parts"]] == [("memory", 0.4), ("slm", 0.6)]
     assert row["versions"] == ["memory=ticket-encoder@1", "slm=intent-slm@1/intent-prompt@1"]
     told = {name: row[name] for name in FEATURES}
@@ -112,9 +112,9 @@ def verdicts(spark: SparkSession, request: pytest.FixtureRequest) -> dict[str, R
 def test_calibrated_models_speak_with_one_voice_and_each_part_is_told(verdicts: dict[str, Row]) -> None:
     # Neither reaches .8 alone; together they are as sure as the calibration says: 1 / (1 + exp(-.5 - logit(.765))).
     row = verdicts["fairly sure"]
-    assert (row["label"], row["labels"], round(row["confidence"], 4)) == ("card", ["card"], 0.843)
+    assert (row["label"], row["labels"], round(row["confidence"], 4)) == ("card", ["card"], 0.8429)
     assert [(part["label"], round(part["probability"], 4)) for part in row["parts"]] == [
-        ("models", 0.843),
+        ("models", 0.8429),
         ("memory", 0.78),
         ("slm", 0.75),
     ]

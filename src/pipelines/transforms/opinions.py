@@ -42,7 +42,7 @@ def pool_opinions(votes: DataFrame) -> DataFrame:
         votes: rows of silver.labels; people's are passed over.
 
     Returns:
-        One row a text: text_key, label, pooled (its share of the pool), second_label and second (of the next one),
+        One row a text: text_key, label, share (of the pool), second_label and second_share (of the next one),
         opinions (by voter: voter, label, alternatives), parts (voter in `label`, its probability of the label) and
         versions.
     """
@@ -58,23 +58,23 @@ def pool_opinions(votes: DataFrame) -> DataFrame:
     named = ranked.withColumns(
         {
             "label": best["label"],
-            "pooled": F.round(F.lit(1.0) / total, DECIMALS),
+            "share": F.round(F.lit(1.0) / total, DECIMALS),
             "second_label": second["label"],
-            "second": F.round(F.coalesce(F.exp(best["less"] - second["less"]), F.lit(0.0)) / total, DECIMALS),
+            "second_share": F.round(F.coalesce(F.exp(best["less"] - second["less"]), F.lit(0.0)) / total, DECIMALS),
         }
     )
     parts = F.transform("opinions", lambda one: F.struct(one["voter"], probability_of(F.col("label"), one)))
     # Never null, and now the type says so too.
     versions = F.array_sort(F.transform("opinions", lambda one: F.coalesce(one["version"], F.lit(""))))
     return named.select(
-        "text_key", "label", "pooled", "second_label", "second", "opinions",
+        "text_key", "label", "share", "second_label", "second_share", "opinions",
         parts.cast(ALTERNATIVES).alias("parts"), versions.alias("versions"),
     )  # fmt: skip
 
 
 def standing_alone(pooled: DataFrame) -> DataFrame:
     """Lay pooled opinions out as evidence before any calibration: the pooled label, and its share as confidence."""
-    return pooled.select("text_key", "label", F.col("pooled").alias("confidence"), F.array("label").alias("labels"))
+    return pooled.select("text_key", "label", F.col("share").alias("confidence"), F.array("label").alias("labels"))
 
 
 def with_features(pooled: DataFrame) -> DataFrame:
@@ -97,7 +97,7 @@ def calibrated(pooled: DataFrame, calibration: Calibration) -> DataFrame:
         score = score + F.lit(calibration.weights[place]) * centred
     probability = F.round(F.lit(1.0) / (F.lit(1.0) + F.exp(-score)), DECIMALS)
     is_unknown = F.col("label") == UNKNOWN_LABEL
-    return pooled.withColumn("confidence", F.when(is_unknown, F.col("pooled")).otherwise(probability))
+    return pooled.withColumn("confidence", F.when(is_unknown, F.col("share")).otherwise(probability))
 
 
 def feature_columns() -> dict[str, Column]:
@@ -143,7 +143,7 @@ def one_voice(votes: DataFrame, pooled: DataFrame, name: str, number: str) -> Da
     """
     shares = F.array(
         F.struct("label", F.col("confidence").alias("probability")),
-        F.struct(F.col("second_label").alias("label"), F.col("second").alias("probability")),
+        F.struct(F.col("second_label").alias("label"), F.col("second_share").alias("probability")),
     )
     spoken = pooled.select(
         "text_key", "label", "confidence",
