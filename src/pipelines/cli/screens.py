@@ -21,7 +21,9 @@ Row = Sequence[object]
 
 def show_table(title: str, headers: Sequence[str], rows: Sequence[Row], caption: str | None = None) -> None:
     """Print a table; numbers are right-aligned and grouped by thousands."""
-    table = Table(title=title, title_justify="left", title_style="bold", caption=caption, caption_justify="left")
+    table = Table(
+        title=escape(title), title_justify="left", title_style="bold", caption=caption, caption_justify="left"
+    )
     for position, header in enumerate(headers):
         numeric = bool(rows) and all(isinstance(row[position], int | float) for row in rows)
         table.add_column(header, justify="right" if numeric else "left", overflow="fold")
