@@ -121,3 +121,19 @@ def test_no_bytes_whatever_make_it_throw() -> None:
         found = parse(bytes(content))
         assert all(row.error_code or (row.text and row.label) for row in found)
         assert all(isinstance(json.loads(row.raw), dict) for row in found)
+
+
+@pytest.mark.parametrize(
+    ("time", "expected"),
+    [
+        ("1970-01-01T00:00:01Z", 1_000_000),
+        ("1970-01-01T01:00:01.5+01:00", 1_500_000),
+        ("yesterday", None),
+        (None, None),
+        (1_767_600_000, None),
+    ],
+)
+def test_a_row_may_say_when_it_was_labelled(time: object, expected: int | None) -> None:
+    row = {"text": "Money back", "annotator_id": "ann", "label": "refund", "confidence_score": 1, "time": time}
+    (vote,) = parse_label_file(json.dumps(row).encode())
+    assert (vote.error_code, vote.annotated_micros) == (None, expected)

@@ -80,7 +80,8 @@ def sample_texts(
         show_json({"file": str(out_file), "texts": len(asked), "by_purpose": dict(counted)})
         return
     show_table("Texts to label", ("purpose", "texts"), list(counted.items()))
-    out.print(f"{len(asked):,} texts in {out_file}. Filled in, it goes to: lakehouse annotate import {out_file}")
+    done = f"{len(asked):,} texts in {out_file}. Filled in, it goes to: lakehouse annotate import {out_file}"
+    out.print(done, markup=False, soft_wrap=True)
 
 
 def show_imported(done: Imported) -> None:

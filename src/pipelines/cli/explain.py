@@ -43,7 +43,7 @@ def show_life(life: Lineage, min_confidence: float) -> None:
     if life.requests:
         rows = [(one["requested_at"], one["action"], one["because"] or one["version"]) for one in life.requests]
         show_table("Asked for", ("when (UTC)", "what", "why, or with which version"), rows)
-    out.print(f"Now: [bold]{life.place}[/]{told_tasks(life.tasks)}")
+    out.print(f"Now: {life.place}{told_tasks(life.tasks)}", markup=False)
 
 
 def told_origin(life: Lineage) -> list[tuple[str, object]]:

@@ -166,16 +166,16 @@ def carry(workspace: Workspace, command: Command, dry_run: bool, as_json: bool) 
         command = replace(command, choice=replace(command.choice, record_ids=names))
         found = hold(find_kept_out(read_table(spark, store, tables.DECISIONS), command.choice, command.action))
         counted = count_kept_out(found, command.requested_at)
+        if left := len(set(names)) - counted.records if names else 0:
+            say(f"{left:,} of the named records are not meant: not in quarantine, or not so by the filters.")
         if counted.records and not dry_run:
             if command.version:
                 prepare_models(workspace)
                 say(f"{command.version} votes on {counted.records:,} records")
                 vote_again(open_flow(workspace, spark, None), found, command)
             request(store, found, command)
-    would = "would be" if dry_run else "asked to be"
-    show_counted(
-        counted, f"Records {would} {'judged anew' if command.action is Action.REPLAY else 'discarded'}", as_json
-    )
+    done = "judged anew" if command.action is Action.REPLAY else "discarded"
+    show_counted(counted, f"Records {'that would' if dry_run else 'to'} be {done}", as_json)
     if counted.records and not dry_run and not as_json:
         out.print("Stored. The gate carries it out: lakehouse run gate")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -20,12 +21,15 @@ Row = Sequence[object]
 
 def show_table(title: str, headers: Sequence[str], rows: Sequence[Row], caption: str | None = None) -> None:
     """Print a table; numbers are right-aligned and grouped by thousands."""
-    table = Table(title=title, title_justify="left", title_style="bold", caption=caption, caption_justify="left")
+    table = Table(
+        title=escape(title), title_justify="left", title_style="bold", caption=caption, caption_justify="left"
+    )
     for position, header in enumerate(headers):
         numeric = bool(rows) and all(isinstance(row[position], int | float) for row in rows)
         table.add_column(header, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(cell(value) for value in row))
+        # A ticket's text may hold what reads as markup.
+        table.add_row(*(escape(cell(value)) for value in row))
     out.print(table)
 
 

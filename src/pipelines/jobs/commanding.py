@@ -80,5 +80,8 @@ def vote_again(flow: Flow, found: DataFrame, command: Command) -> None:
 
 
 def one_write(command: Command) -> BatchWrite:
-    """Name what a request writes by its id: two requests at a time never take each other for a repetition."""
-    return BatchWrite(f"request-{command.command_id[:32]}", 1, 0)
+    """Name what a request writes by its id: two requests at a time never take each other for a repetition.
+
+    As in a later epoch, rows whose key stands already (the vectors of texts that were read before) are not written.
+    """
+    return BatchWrite(f"request-{command.command_id[:32]}", 2, 0)
