@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pipelines.adapters.addresses import AddressFinder
+from pipelines.adapters.denied import DeniedWords
 from pipelines.adapters.entities import EntityFinder
 from pipelines.adapters.language_model import INSTALL, load_language_model
 from pipelines.adapters.name_words import is_masked
@@ -46,6 +47,7 @@ class Engine:
     entities: EntityFinder
     names: NameFinder
     addresses: AddressFinder
+    denied: DeniedWords
     allowed: frozenset[str]
     version: str
     lock: threading.Lock
@@ -115,7 +117,10 @@ def find_spans(engine: Engine, texts: list[str]) -> list[list[Span]]:
 def analyse(engine: Engine, text: str, found: Iterable[Span]) -> list[Span]:
     """Add what the recognizers find in a text to what the model found, and keep what is personal."""
     inferred = [span for span in found if span.type in engine.thresholds]
-    spans = [span for span in outermost([*engine.screens.find(text), *inferred]) if is_personal(engine, text, span)]
+    found_here = [
+        span for span in outermost([*engine.screens.find(text), *inferred]) if is_personal(engine, text, span)
+    ]
+    spans = [*found_here, *engine.denied.find(text)]
     return [*spans, *(Span(*again, "PERSON", REPEATED) for again in engine.names.find_again(text, persons(spans)))]
 
 
@@ -171,6 +176,7 @@ def load_engine(settings: RedactionSettings) -> Engine:
         entities=EntityFinder(tagger, wanted, model.default_score or 0.0, names, only_names),
         names=names,
         addresses=AddressFinder(gazetteer),
+        denied=DeniedWords(settings.deny),
         allowed=allowed,
         version="/".join(parts),
         lock=threading.Lock(),

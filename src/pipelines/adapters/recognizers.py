@@ -221,7 +221,7 @@ def choose_recognizers(
         if REPLACED.isdisjoint(one.supported_entities) and not isinstance(one, SpacyRecognizer)
     ]
     supported = {entity for one in (*own, *theirs) for entity in one.supported_entities} | set(model_entities)
-    missing = sorted(set(settings.names) - supported)
+    missing = sorted(set(settings.names) - supported - {one.name for one in settings.deny})
     if missing:
         raise SettingsError(
             f"Setting redaction.entities: nothing detects {', '.join(missing)}; "
