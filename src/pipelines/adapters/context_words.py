@@ -30,11 +30,10 @@ class ContextWords:
     """
 
     def __init__(self, tagger: EntityTagger, language: str) -> None:
-        from spacy.attrs import IS_PUNCT, IS_STOP
+        from spacy.lang.lex_attrs import is_punct
 
-        self.tagger, self.language = tagger, language
-        getters = tagger.nlp.vocab.lex_attr_getters
-        self.is_stop, self.is_mark = getters[IS_STOP], getters[IS_PUNCT]
+        self.tagger, self.language, self.is_mark = tagger, language, is_punct
+        self.stop_words = frozenset(map(str, tagger.nlp.Defaults.stop_words))
         self.pieces: dict[str, Cut] = {}
         self.last: tuple[str, int, NlpArtifacts] | None = None
 
@@ -50,7 +49,8 @@ class ContextWords:
         """Cut a text into words, and say which of them can tell anything; Presidio takes those for keywords."""
         from presidio_analyzer.nlp_engine import NlpArtifacts
 
-        places, forms, words, telling = [], [], [], []
+        places, forms, words = [], [], []
+        telling: list[str] = []
         for run in RUNS.finditer(text):
             # A single space, or the first of several, belongs to the word before it.
             start = run.start() + (run.start() > 0 and text[run.start()] == " ")
@@ -80,4 +80,4 @@ class ContextWords:
 
     def telling(self, word: str) -> tuple[str, ...]:
         """Give what a word can tell: stop words, marks and "be" tell nothing."""
-        return () if self.is_stop(word) or self.is_mark(word) or word == "be" else tuple(word.split(":"))
+        return () if word in self.stop_words or self.is_mark(word) or word == "be" else tuple(word.split(":"))
