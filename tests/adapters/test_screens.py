@@ -2,16 +2,19 @@
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from faker import Faker
 from presidio_analyzer import AnalyzerEngine, EntityRecognizer, RecognizerRegistry
+from presidio_analyzer.nlp_engine import NlpArtifacts
 from presidio_analyzer.predefined_recognizers import PhoneRecognizer
+from spacy.language import Language
 
 from pipelines.adapters import detectors, screen_patterns
+from pipelines.adapters.context_words import ContextWords
 from pipelines.adapters.phones import PhoneFinder
 from pipelines.adapters.screens import Part, Screens, outermost
 from pipelines.configuration import load_settings
@@ -54,10 +57,45 @@ def made_up(count: int) -> Iterator[str]:
         yield draw.choice((", ", ". ", "\n", " ", " and then ")).join(parts) + draw.choice(("", ".", " today", "!"))
 
 
+def words_by_spacy(nlp: Language, text: str) -> NlpArtifacts:
+    """Cut a text as Presidio's spaCy engine does, lower-cased words in the place of lemmas."""
+    doc = nlp.make_doc(text)
+    artifacts = NlpArtifacts([], doc, [token.idx for token in doc], [token.lower_ for token in doc], None, "en")
+    telling = [word for word in artifacts.lemmas if not (nlp.vocab[word].is_stop or nlp.vocab[word].is_punct)]
+    artifacts.keywords = [piece for word in telling if word != "be" for piece in word.split(":")]
+    return artifacts
+
+
+ODD_TEXTS = (
+    "", " ", "\n", " a", "a ", "a  b", "a \n b\n\n  c\t\td", "\n\n a   b", "don't be: it's 3:45 p.m. (U.S.) co:op",
+    "e.g. 12345 4111-1111 98. \u0130stanbul \u4f60\u597d :-) http://a.b/c?d 10km $5.", "I'll   can't\n-- end.\n",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_words_around_a_finding_are_those_that_spacy_cuts(known: bool) -> None:
+    tagger = detectors.load_engine(SETTINGS).entities.tagger
+    words = ContextWords(tagger, "en")
+    texts = [*ODD_TEXTS, *made_up(100)]
+    list(tagger.find(texts if known else ["nothing of it"]))
+    for text in [*texts, *texts]:
+        ours, theirs = words.cut(text), words_by_spacy(tagger.nlp, text)
+        assert list(map(str, ours.tokens)) == list(map(str, theirs.tokens)), text
+        assert (ours.tokens_indices, ours.lemmas, ours.keywords) == (
+            theirs.tokens_indices, theirs.lemmas, theirs.keywords
+        )  # fmt: skip
+
+
+def test_no_number_is_kept_with_the_words() -> None:
+    words = ContextWords(detectors.load_engine(SETTINGS).entities.tagger, "en")
+    words.cut("card 4111111111111111, ref A7-55\nplease")
+    assert set(words.pieces) == {"card", "ref", "please", "\n"}
+
+
 def test_screened_recognizers_find_what_presidio_finds() -> None:
     engine = detectors.load_engine(SETTINGS)
     recognizers = stock_recognizers()
-    ours = Screens(recognizers, engine.entities.tagger.nlp, "en", STRUCTURED)
+    ours = Screens(recognizers, engine.entities.tagger, "en", STRUCTURED)
     presidio = AnalyzerEngine(
         registry=RecognizerRegistry(recognizers=recognizers, supported_languages=["en"]),
         nlp_engine=ours.engine,
@@ -65,7 +103,9 @@ def test_screened_recognizers_find_what_presidio_finds() -> None:
     )
     found = 0
     for text in made_up(500):
-        results = presidio.analyze(text, "en", list(STRUCTURED), nlp_artifacts=ours.cut_words(text))
+        results = presidio.analyze(
+            text, "en", list(STRUCTURED), nlp_artifacts=words_by_spacy(engine.entities.tagger.nlp, text)
+        )
         expected = {(one.start, one.end, one.entity_type, round(one.score, 4)) for one in results}
         spans = {(one.start, one.end, one.type, one.score) for one in outermost(ours.find(text))}
         assert spans == expected, text
@@ -95,9 +135,9 @@ def test_a_text_without_a_written_form_is_read_by_few(monkeypatch: pytest.Monkey
     ran: list[str] = []
     run = Screens.run
 
-    def note(self: Screens, part: Part, text: str) -> Iterator[Span]:
+    def note(self: Screens, part: Part, text: str, before: Sequence[Span] = ()) -> Iterator[Span]:
         ran.append(str(part.recognizer.to_dict()["name"]))
-        return run(self, part, text)
+        return run(self, part, text, before)
 
     monkeypatch.setattr(Screens, "run", note)
     assert list(engine.screens.find("where is the parcel that i have been waiting for")) == []
@@ -121,6 +161,35 @@ def test_numbers_apart_are_asked_for_once_each(monkeypatch: pytest.MonkeyPatch) 
     assert len(set(asked)) == 2
     assert asked.count(asked[0]) == 1
     assert max(map(len, asked)) < 24
+
+
+def test_a_phone_number_inside_a_surer_finding_is_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = detectors.load_engine(SETTINGS).screens
+    settled: list[tuple[int, int]] = []
+    find = PhoneFinder.find
+
+    def note(self: PhoneFinder, text: str, places: Sequence[tuple[int, int]] = ()) -> Iterator[tuple[int, int, float]]:
+        settled.extend(places)
+        return find(self, text, places)
+
+    monkeypatch.setattr(PhoneFinder, "find", note)
+    ours.find("card 4111 1111 1111 1111 or 212-555-0147")
+    assert set(settled) == {(5, 24), (28, 40)}
+    settled.clear()
+    ours.find("my phone number is 212-555-0147")  # the context makes Presidio's own finding the surer one
+    assert settled == []
+
+
+def test_leaving_numbers_inside_surer_findings_out_changes_no_redaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ROBUSTNESS.read_text(encoding="utf-8").splitlines()
+    texts = [*(json.loads(line)["text"] for line in lines), *made_up(200), "+1 212-555-0147#, 212-555-0147"]
+    allow = replace(SETTINGS, allow=(*SETTINGS.allow, "2125550147@example.com"))
+    texts += ["see 2125550147@example.com now", "IBAN GB29 NWBK 6016 1331 9268 19", "+442079460958"]
+    for settings in (SETTINGS, allow):
+        redacted = detectors.redact_texts(texts, settings)
+        with monkeypatch.context() as patch:
+            patch.setattr(Screens, "settled", lambda *_: [])
+            assert detectors.redact_texts(texts, settings) == redacted
 
 
 def test_only_what_stands_inside_an_equally_sure_finding_of_its_type_goes() -> None:

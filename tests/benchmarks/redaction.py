@@ -240,7 +240,7 @@ def measure(corpora: dict[str, list[str]], rounds: int, seed: int) -> list[dict[
     lean = presidio(types, ["parser", "attribute_ruler", "lemmatizer", "tagger"])
     number_reader = presidio(STRUCTURED)
     engine = detectors.load_engine(SETTINGS)
-    screens = Screens(stock_recognizers(STRUCTURED), engine.entities.tagger.nlp, "en", STRUCTURED)
+    screens = Screens(stock_recognizers(STRUCTURED), engine.entities.tagger, "en", STRUCTURED)
     everybody = {"ours": ours_whole, "Presidio": whole, "Presidio, grammar left out": lean}
     product = {"ours": ours_whole, "Presidio": whole}
     same = {"ours": lambda texts: ours_structured(screens, texts), "Presidio": number_reader}

@@ -14,8 +14,6 @@ from pipelines.adapters.address_patterns import (
     BEFORE,
     CORNER,
     DIGIT,
-    FLAGS,
-    LETTERS,
     LIVES,
     LONGEST_PLACE,
     MARKS,
@@ -24,7 +22,6 @@ from pipelines.adapters.address_patterns import (
     MOST_BETWEEN,
     NAMED,
     PLACE_LINE,
-    POSTCODE,
     POSTCODE_LINE,
     PREPOSITIONS,
     REGIONS,
@@ -44,6 +41,7 @@ from pipelines.adapters.address_patterns import (
     letters_of,
     streets_of,
 )
+from pipelines.adapters.countries import Countries, CountryLists
 from pipelines.adapters.gazetteer import CALENDAR, Gazetteer
 
 SURE, LIKELY, POSSIBLE = 0.85, 0.6, 0.5
@@ -75,13 +73,13 @@ class Clues(NamedTuple):
     Attributes:
         plain: whether it has no capital letter.
         units: whether it has a word that a unit (a flat, a box, a ship) begins with.
-        countries: whether it has a word that the name of a country begins with.
+        countries: finds those that its words allow, and those with a postal code; None without such a word.
         streets: finds streets of the kinds that its words allow.
     """
 
     plain: bool
     units: bool
-    countries: bool
+    countries: Countries | None
     streets: re.Pattern[str]
 
 
@@ -90,11 +88,8 @@ class AddressFinder:
 
     def __init__(self, gazetteer: Gazetteer) -> None:
         self.gazetteer = gazetteer
-        names = sorted(gazetteer.countries, key=len, reverse=True)
-        countries = "|".join(re.escape(name) for name in names)
-        self.country = re.compile(rf"\b(?:{countries})\b", FLAGS)
-        self.country_words = frozenset(word for name in names for word in LETTERS.findall(name)[:1])
-        self.country_and_code = re.compile(rf"\b(?:{countries})[ ]{POSTCODE}\b", FLAGS)
+        self.countries = CountryLists(gazetteer.countries)
+        self.country = self.countries.all.alone
 
     def find(self, text: str) -> Iterator[tuple[int, int, float]]:
         """Give start, end and score of each address in a text, the full stop of its sentence left off."""
@@ -106,13 +101,13 @@ class AddressFinder:
         words = letters_of(text)
         has_digit = DIGIT.search(text) is not None
         plain = text.islower() or not any(map(str.isupper, text))
-        units, countries = not words.isdisjoint(UNIT_WORDS), not words.isdisjoint(self.country_words)
+        units, countries = not words.isdisjoint(UNIT_WORDS), self.countries.of(words)
         clues = Clues(plain, units, countries, streets_of(words))
         if has_digit:
             for match in ZIP_IN_WORDS.finditer(text):
                 yield *match.span(1), LIKELY
         if clues.countries and WHEREABOUTS.search(text):
-            for match in self.country.finditer(text):
+            for match in clues.countries.alone.finditer(text):
                 if self.is_telling_region(text, *match.span()):
                     yield *match.span(), LIKELY
         for match in CORNER.finditer(text) if "corner" in words else ():
@@ -170,7 +165,7 @@ class AddressFinder:
         spans = [match.span() for match in UNITS.finditer(text, start, end)] if clues.units else []
         if DIGIT.search(text, start, end):
             if clues.countries:
-                spans += [match.span() for match in self.country_and_code.finditer(text, start, end)]
+                spans += [match.span() for match in clues.countries.with_code.finditer(text, start, end)]
             spans += [match.span() for match in STATE_AND_ZIP.finditer(text, start, end)]
             spans += [match.span() for match in clues.streets.finditer(text, start, end) if self.is_street(match[0])]
         if not spans:

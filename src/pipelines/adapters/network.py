@@ -126,6 +126,13 @@ class EntityTagger:
         self.nlp, self.threads = nlp, ThreadpoolController()
         self.parts = read_network(nlp)
 
+    def cut(self, piece: str) -> Sequence[tuple[int, int]]:
+        """Give start and end of each token of what stands between two spaces, and of white space."""
+        if piece.isascii() and piece.isdigit():
+            return ((0, len(piece)),)
+        known = self.parts[2].pieces.get(piece) if self.parts else None
+        return known[1] if known else [(token.idx, token.idx + len(token)) for token in self.nlp.make_doc(piece)]
+
     def find(self, texts: Sequence[str]) -> Iterator[list[Found]]:
         """Give the entities of each text, in code points."""
         if self.parts is None:

@@ -5,7 +5,7 @@ where digits stand that can be a number of its plan, and no other one is once a 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -65,10 +65,10 @@ class PhoneFinder:
             for name in recognizer.supported_regions
         ]
 
-    def find(self, text: str) -> Iterator[Place]:
-        """Give start, end and score of each number in a text."""
+    def find(self, text: str, settled: Collection[tuple[int, int]] = ()) -> Iterator[Place]:
+        """Give start, end and score of each number in a text; none that would stand in one of the settled places."""
         for zone in ZONE.finditer(text):
-            regions = self.wanted(zone[0])
+            regions = self.wanted(zone[0]) if not (settled and is_settled(text, zone, settled)) else []
             if regions:
                 # A letter right before or behind forbids a number; a # behind belongs to it.
                 start = max(0, zone.start() - 1)
@@ -99,6 +99,13 @@ class PhoneFinder:
             if head and part[end : end + 1] not in HASHES and (head.start(), end) in {place[:2] for place in found}:
                 break
         return self.memory.put(key, tuple(found))
+
+
+def is_settled(text: str, zone: re.Match[str], settled: Collection[tuple[int, int]]) -> bool:
+    """Say whether all that can be a number of a zone stands in one settled place."""
+    head = HEAD.search(text, zone.start())
+    start, end = head.start() if head else zone.start(), zone.end()
+    return text[end : end + 1] not in HASHES and any(low <= start and end <= high for low, high in settled)
 
 
 @lru_cache(maxsize=64)

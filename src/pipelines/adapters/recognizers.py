@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Find = Callable[[str], Iterable[tuple[int, int, float]]]
 
-RULES_VERSION = 6
+RULES_VERSION = 7
 """Raise it with every change of a pattern: it is part of each row's redaction_version."""
 
 NAME = r"(?-i:\p{Lu}[\p{L}'\u2019-]+(?:[ ](?:\p{Lu}[\p{L}'\u2019-]+|\p{Lu}\.|de|da|van|von|bin|al)){0,3})"
@@ -179,6 +179,8 @@ def build_recognizers(settings: RedactionSettings, gazetteer: Gazetteer) -> "lis
 
 def find_own(pattern: OwnPattern, text: str) -> Iterator[tuple[int, int, float]]:
     """Find a company's own forms and words, in any case; with a context word just before, where one is asked for."""
+    if pattern.context and not own_context(pattern, anywhere=True).search(text):
+        return
     for match in own_regex(pattern).finditer(text):
         before = text[max(0, match.start() - CONTEXT_CHARS) : match.start()]
         if not pattern.context or own_context(pattern).search(before):
@@ -193,10 +195,10 @@ def own_regex(pattern: OwnPattern) -> re.Pattern[str]:
 
 
 @lru_cache(maxsize=64)
-def own_context(pattern: OwnPattern) -> re.Pattern[str]:
+def own_context(pattern: OwnPattern, anywhere: bool = False) -> re.Pattern[str]:
     """Compile what must stand before a match: a context word, and then no number and no new clause."""
     words = "|".join(map(re.escape, pattern.context))
-    return re.compile(rf"(?<!\w)(?:{words})\w{{0,2}}(?!\w)[^\d,;\n<>]*\Z", re.IGNORECASE)
+    return re.compile(rf"(?<!\w)(?:{words})" + (r"" if anywhere else r"\w{0,2}(?!\w)[^\d,;\n<>]*\Z"), re.IGNORECASE)
 
 
 def choose_recognizers(
@@ -219,7 +221,7 @@ def choose_recognizers(
         if REPLACED.isdisjoint(one.supported_entities) and not isinstance(one, SpacyRecognizer)
     ]
     supported = {entity for one in (*own, *theirs) for entity in one.supported_entities} | set(model_entities)
-    missing = sorted(set(settings.names) - supported)
+    missing = sorted(set(settings.names) - supported - {one.name for one in settings.deny})
     if missing:
         raise SettingsError(
             f"Setting redaction.entities: nothing detects {', '.join(missing)}; "

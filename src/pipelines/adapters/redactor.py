@@ -4,13 +4,15 @@ A name that only the subject explains ("Refund for Marigold") is a name in the b
 customer is personal wherever it stands.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from pipelines.adapters.detectors import load_engine, redact_texts, redaction_version, require_packages
 from pipelines.adapters.known_values import KnownValues, read_customer
+from pipelines.adapters.names import NameFinder
+from pipelines.adapters.seams import Seam, cut_at, find_seam
 from pipelines.declaration import MapBatches
 from pipelines.errors import SettingsError
 from pipelines.redaction_policy import RedactionSettings
@@ -75,18 +77,35 @@ def read_ticket(row: Mapping[str, object]) -> Ticket:
 
 
 def redact_tickets(tickets: list[Ticket], settings: RedactionSettings, key: bytes | None) -> None:
-    """Redact every field, then again those in which something stands that the customer or the other field tells."""
+    """Redact every field, then again those of which the customer or the other field tells something."""
+    names = load_engine(settings).names
     places = [(ticket, field) for ticket in tickets for field in ticket.raw]
-    for (ticket, field), answer in zip(
-        places, redact_texts([ticket.raw[field] for ticket, field in places], settings, key), strict=True
-    ):
+    crossing = seam_spans(tickets, settings, names)
+    known = [spans.get(field, []) for ticket, spans in zip(tickets, crossing, strict=True) for field in ticket.raw]
+    texts = [ticket.raw[field] for ticket, field in places]
+    for (ticket, field), answer in zip(places, redact_texts(texts, settings, key, known), strict=True):
         ticket.redacted[field] = answer
-    values = KnownValues(load_engine(settings).names, settings)
+    values = KnownValues(names, settings)
     told = [(ticket, field, told_spans(ticket, field, values)) for ticket, field in places]
     changed = [(ticket, field, spans) for ticket, field, spans in told if spans]
     texts, known = [ticket.raw[field] for ticket, field, _ in changed], [spans for _, _, spans in changed]
     for (ticket, field, _), answer in zip(changed, redact_texts(texts, settings, key, known), strict=True):
         ticket.redacted[field] = answer
+
+
+def seam_spans(
+    tickets: Sequence[Ticket], settings: RedactionSettings, names: NameFinder
+) -> list[dict[str, list[Span]]]:
+    """Find what crosses from the subject of each ticket into its text, by field."""
+    seams = [seam_of(ticket, names) for ticket in tickets]
+    answers = iter(redact_texts([seam.text for seam in seams if seam], settings))
+    return [dict(zip(FIELDS, cut_at(seam, next(answers).spans), strict=True)) if seam else {} for seam in seams]
+
+
+def seam_of(ticket: Ticket, names: NameFinder) -> Seam | None:
+    """Give the words around the seam of a ticket with both fields."""
+    fields = [normalise_text(ticket.raw[field]) for field in FIELDS if field in ticket.raw]
+    return find_seam(*fields, names) if len(fields) == len(FIELDS) else None
 
 
 def told_spans(ticket: Ticket, field: str, values: KnownValues) -> list[Span]:

@@ -6,23 +6,23 @@ done: reading a text for a form of which it does not have the characters, words 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipelines.adapters.context_words import AHEAD, ContextWords
+from pipelines.adapters.network import EntityTagger
 from pipelines.adapters.phones import PhoneFinder
 from pipelines.adapters.screen_patterns import FLAGS, PERSON_CUES, SCREENS, SOMETHING
-from pipelines.transforms.placeholders import Span
+from pipelines.transforms.placeholders import INFERRED_ENTITIES, Span
 
 if TYPE_CHECKING:
     from presidio_analyzer import EntityRecognizer, Pattern, PatternRecognizer, RecognizerResult
-    from presidio_analyzer.nlp_engine import NlpArtifacts
-    from spacy.language import Language
 
 KNOWN_PACKAGES = ("presidio_analyzer", "pipelines")
-AHEAD = 100
-"""Where a finding itself has no telling word, the enhancer takes the next one behind it."""
-UP_TO_SPACE = re.compile(r"\S*")
+PHONE_SCORE, MOST_PHONE_SCORE = 0.4, 0.75
+"""Of a finding of Presidio's recognizer of phone numbers, without a context word and with one."""
+NEVER = 2.0
 
 
 @dataclass(frozen=True)
@@ -50,64 +50,81 @@ class Screens:
 
     Args:
         recognizers: Presidio's and ours.
-        nlp: cuts texts into words, where context words may count.
+        tagger: cuts texts into words, where context words may count.
         wanted: the types that are looked for.
         thresholds: the least score that counts, by type; without one, every finding is given.
+        allowed: lower-cased values that are nobody's; what only stands inside other findings is not looked for.
     """
 
     def __init__(
         self,
         recognizers: "Sequence[EntityRecognizer]",
-        nlp: "Language",
+        tagger: EntityTagger,
         language: str,
         wanted: Iterable[str],
         thresholds: Mapping[str, float] | None = None,
+        allowed: Collection[str] = (),
     ) -> None:
         from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
         from presidio_analyzer.nlp_engine import NoOpNlpEngine
 
-        self.recognizers, self.nlp, self.language, self.wanted = list(recognizers), nlp, language, list(wanted)
-        self.parts = [read_part(recognizer, thresholds or {}) for recognizer in recognizers]
+        self.recognizers, self.wanted = list(recognizers), list(wanted)
+        self.thresholds, self.allowed = thresholds or {}, allowed
+        self.parts = [read_part(recognizer, self.thresholds) for recognizer in recognizers]
         self.enhancer = LemmaContextAwareEnhancer()
+        self.words = ContextWords(tagger, language)
         self.engine = NoOpNlpEngine([{"lang_code": language, "model_name": ""}])
         self.engine.load()
         self.no_words = self.engine.process_text("", language)
-        self.cut: tuple[int, NlpArtifacts] | None = None
 
-    def find(self, text: str) -> Iterator[Span]:
+    def find(self, text: str) -> list[Span]:
         """Give all findings in a text, unsure and overlapping ones too."""
-        # spaCy forgets the words of a batch behind it, so they must not be asked for later.
-        self.cut = None
         is_written = SOMETHING.search(text) is not None
+        found: list[Span] = []
         for part in self.parts:
             if part.screen is None or ((is_written or part.screen is PERSON_CUES) and part.screen.search(text)):
-                yield from self.run(part, text)
+                found += self.run(part, text, found)
+        return found
 
-    def run(self, part: Part, text: str) -> Iterator[Span]:
-        """Run one recognizer."""
-        if part.only_with_context and not (part.context and part.context.search(text)):
+    def run(self, part: Part, text: str, before: Sequence[Span] = ()) -> Iterator[Span]:
+        """Run one recognizer behind others that have found something."""
+        has_context = part.context is not None and part.context.search(text) is not None
+        if part.only_with_context and not has_context:
             return
         kind = part.recognizer.supported_entities[0]
         if part.matcher:
             plain = list(match_patterns(part.matcher, part.patterns, text))
-            if not (plain and part.context and part.context.search(text)):
+            if not (plain and has_context):
                 yield from plain
                 return
-        if part.phones and not (part.context and part.context.search(text)):
-            yield from (Span(start, end, kind, score) for start, end, score in part.phones.find(text))
+        settled = self.settled(text, before, has_context) if part.phones and before else []
+        if part.phones and not has_context:
+            yield from (Span(start, end, kind, score) for start, end, score in part.phones.find(text, settled))
             return
-        results = self.ask(part, text)
+        results = self.ask(part, text, settled)
         end = max((result.end for result in results), default=0) + AHEAD
         if results and part.context and part.context.search(text, 0, end):
-            words = self.words(text, end)
+            words = self.words.before(text, end)
             results = self.enhancer.enhance_using_context(text, results, words, [part.recognizer])
         for result in results:
             yield Span(result.start, result.end, result.entity_type, round(result.score, 4))
 
-    def ask(self, part: Part, text: str) -> "list[RecognizerResult]":
+    def settled(self, text: str, found: Iterable[Span], has_context: bool) -> list[tuple[int, int]]:
+        """Give the places of findings that win over every phone number in them, so that none need be looked for."""
+        most = MOST_PHONE_SCORE if has_context else PHONE_SCORE
+        return [
+            (span.start, span.end)
+            for span in found
+            if span.score > most
+            and span.score >= self.thresholds.get(span.type, NEVER)
+            and span.type not in INFERRED_ENTITIES
+            and text[span.start : span.end].casefold() not in self.allowed
+        ]
+
+    def ask(self, part: Part, text: str, settled: Collection[tuple[int, int]]) -> "list[RecognizerResult]":
         """Get a recognizer's findings as Presidio's own type; it may look for more than is wanted."""
         if part.phones:
-            return [self.phone_result(part, *place) for place in part.phones.find(text)]
+            return [self.phone_result(part, *place) for place in part.phones.find(text, settled)]
         found = part.recognizer.analyze(text, self.wanted, self.no_words) or []
         return [result for result in found if result.entity_type in self.wanted]
 
@@ -119,26 +136,6 @@ class Screens:
         explanation = AnalysisExplanation(recognizer=type(part.recognizer).__name__, original_score=score)
         kind = part.recognizer.supported_entities[0]
         return RecognizerResult(kind, start, end, score, explanation, metadata)
-
-    def words(self, text: str, end: int) -> "NlpArtifacts":
-        """Cut a text into words for the enhancer, not much farther than the last finding: it looks back."""
-        if self.cut is None or self.cut[0] < end:
-            tail = UP_TO_SPACE.match(text, end)
-            stop = tail.end() if tail else end
-            self.cut = stop, self.cut_words(text[:stop])
-        return self.cut[1]
-
-    def cut_words(self, text: str) -> "NlpArtifacts":
-        """Cut a text into words, and say which of them can tell anything."""
-        from presidio_analyzer.nlp_engine import NlpArtifacts
-
-        doc = self.nlp.make_doc(text)
-        words = [token.lower_ for token in doc]
-        artifacts = NlpArtifacts([], doc, [token.idx for token in doc], words, self.engine, self.language)
-        vocabulary = self.nlp.vocab
-        telling = {word for word in set(words) if not (vocabulary[word].is_stop or vocabulary[word].is_punct)} - {"be"}
-        artifacts.keywords = [piece for word in words if word in telling for piece in word.split(":")]
-        return artifacts
 
 
 def match_patterns(recognizer: "PatternRecognizer", patterns: "Iterable[Pattern]", text: str) -> Iterator[Span]:
