@@ -142,7 +142,7 @@ def vote(all_texts: Questions, shown: np.ndarray, asked: np.ndarray, stream: np.
     }
     votes |= {"combined": pool([votes["memory"], votes["student"]], WEIGHTS)}
     likely = find_likely(all_texts.vectors[stream], memory, student, settings)
-    taught = fit_student(examples, owners, names, likely=likely)
+    taught = fit_student(examples, owners, names, (student.strength,), likely)
     if taught is None:
         raise RuntimeError("There are enough examples for a student, but there is none.")
     after = predict(unseen, taught)

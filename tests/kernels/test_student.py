@@ -134,6 +134,14 @@ def test_likely_texts_are_learnt_from_but_nothing_is_chosen_or_measured_by_them(
     assert right[1] > right[0] + 0.02
 
 
+def test_likely_texts_do_not_make_a_student_surer_than_it_is_right() -> None:
+    many = np.repeat(np.arange(LABELS), 200)
+    student = fit_student(EXAMPLES, OWNERS, NAMES, (10.0,), likely=(texts(many, 1.5), many))
+    assert student is not None
+    shares = predict(texts(many, 1.5), student)
+    assert shares.max(axis=1).mean() <= (shares.argmax(axis=1) == many).mean()
+
+
 def test_a_label_that_likely_texts_alone_speak_for_is_not_learnt() -> None:
     some = OWNERS != 2
     student = fit_student(EXAMPLES[some], OWNERS[some], NAMES, likely=(EXAMPLES, OWNERS))

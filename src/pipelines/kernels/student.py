@@ -87,11 +87,13 @@ def fit_student(
     places = np.concatenate([np.searchsorted(labels, owners[mine]), *[np.arange(len(labels))] * NAME_WEIGHT])
     tried = [held_out(rows, places, len(labels), strength) for strength in strengths]
     best = int(np.argmin([loss for loss, _ in tried]))
+    settled = len(rows)
     if likely is not None:
         known = np.isin(likely[1], labels)
         rows = np.concatenate([rows, as_unit(round_units(np.asarray(likely[0])[known]))])
         places = np.concatenate([places, np.searchsorted(labels, likely[1][known])])
-    weights, biases = fit(rows, places, len(labels), strengths[best])
+    # The same penalty, however many likely texts there are: with a weaker one they would make the student too sure.
+    weights, biases = fit(rows, places, len(labels), strengths[best] * settled / len(rows))
     return Student(labels, weights, biases, strengths[best], *tried[best])
 
 
