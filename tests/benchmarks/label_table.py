@@ -7,8 +7,9 @@ from tests.benchmarks.several_intents import several_table
 
 Figures = Mapping[str, Any]
 
-STREAM = """`after a stream`: the student has also learnt what memory and student found likely of the other half's texts, whose labels
-nobody was told; how likely a text must be, and the penalty, were chosen with the halves the other way round."""
+STREAM = """\
+`after a stream`: the student has also learnt what memory and student found likely of the other half's texts, whose
+labels nobody was told; how likely a text must be, and the penalty, were chosen with the halves the other way round."""
 
 HEAD = """# How right the voters are
 Made by `make bench-labels`. 10 verified examples an intent, {seeds} seeds: mean (least to greatest).
