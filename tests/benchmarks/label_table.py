@@ -7,6 +7,10 @@ from tests.benchmarks.several_intents import several_table
 
 Figures = Mapping[str, Any]
 
+STREAM = """\
+`after a stream`: the student has also learnt what memory and student found likely of the other half's texts, whose
+labels nobody was told; how likely a text must be, and the penalty, were chosen with the halves the other way round."""
+
 HEAD = """# How right the voters are
 Made by `make bench-labels`. 10 verified examples an intent, {seeds} seeds: mean (least to greatest).
 Confidences are as the voters give them, before any calibration."""
@@ -19,6 +23,7 @@ def make_table(result: Figures) -> str:
         HEAD.format(seeds=result["seeds"]),
         f"## banking77: 77 intents, {banking['texts a seed']:,} texts a seed",
         voters_table(banking["voters"]),
+        STREAM,
         f"Right label on the memory's shortlist: {shortlists(banking['shortlist recall'])}.",
         "## Reliability on banking77: share that is right, by the voter's own confidence",
         curves_table(banking["voters"]),

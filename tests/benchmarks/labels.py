@@ -22,9 +22,9 @@ from scipy.stats import rankdata
 
 from pipelines.adapters.embedded_models import cache_folder, prepare_encoder
 from pipelines.kernels.combination import pool
-from pipelines.kernels.neighbours import build_memory, compare_many, known_probability, shortlist_recall
+from pipelines.kernels.neighbours import Memory, build_memory, compare_many, known_probability, shortlist_recall
 from pipelines.kernels.statistics import clopper_pearson
-from pipelines.kernels.student import fit_student, predict
+from pipelines.kernels.student import Likely, Student, fit_student, predict
 from pipelines.labelling_settings import LabellingSettings
 from tests.benchmarks.several_intents import judge_several
 
@@ -111,7 +111,7 @@ def judge_banking(data: Path, encode: Encode, seeds: int) -> dict[str, object]:
         shown = draw_examples(all_texts.labels, draw)
         rest = draw.permutation(np.setdiff1d(np.arange(len(texts)), shown))
         asked = rest[len(rest) // 2 :]
-        votes = vote(all_texts, shown, asked, name_vectors)
+        votes = vote(all_texts, shown, asked, rest[: len(rest) // 2], name_vectors)
         truth = all_texts.labels[asked]
         for voter, shares in votes.items():
             answers.setdefault(voter, []).append((shares.max(axis=1), shares.argmax(axis=1) == truth))
@@ -124,8 +124,12 @@ def judge_banking(data: Path, encode: Encode, seeds: int) -> dict[str, object]:
     }
 
 
-def vote(all_texts: Questions, shown: np.ndarray, asked: np.ndarray, names: np.ndarray) -> Votes:
-    """Ask the voters, each given the same verified examples."""
+def vote(all_texts: Questions, shown: np.ndarray, asked: np.ndarray, stream: np.ndarray, names: np.ndarray) -> Votes:
+    """Ask the voters, each given the same verified examples.
+
+    `... after a stream`: the student has also learnt, as `lakehouse train` lets it, from what memory and student found
+    likely of other texts, whose labels nobody has told.
+    """
     examples, owners, unseen = all_texts.vectors[shown], all_texts.labels[shown], all_texts.vectors[asked]
     settings = LabellingSettings()
     memory = build_memory(examples, owners, names)
@@ -136,7 +140,26 @@ def vote(all_texts: Questions, shown: np.ndarray, asked: np.ndarray, names: np.n
         "memory": compare_many(unseen, memory, settings.neighbours, settings.temperature).shares,
         "student": predict(unseen, student),
     }
-    return votes | {"combined": pool([votes["memory"], votes["student"]], WEIGHTS)}
+    votes |= {"combined": pool([votes["memory"], votes["student"]], WEIGHTS)}
+    likely = find_likely(all_texts.vectors[stream], memory, student, settings)
+    taught = fit_student(examples, owners, names, (student.strength,), likely)
+    if taught is None:
+        raise RuntimeError("There are enough examples for a student, but there is none.")
+    after = predict(unseen, taught)
+    return votes | {
+        "student after a stream": after,
+        "combined after a stream": pool([votes["memory"], after], WEIGHTS),
+    }
+
+
+def find_likely(vectors: np.ndarray, memory: Memory, student: Student, settings: LabellingSettings) -> Likely:
+    """Let memory and student label a stream as they vote in it, and keep what they find likely on average."""
+    opinions = compare_many(vectors, memory, settings.neighbours, settings.temperature)
+    middle, softness = settings.unknown_similarity, settings.unknown_softness
+    known = np.array([known_probability(float(near), middle, softness) for near in opinions.familiarity])
+    mean = (opinions.shares + predict(vectors, student)) / 2 * known[:, None]
+    kept = mean.max(axis=1) >= settings.student_likely_from
+    return vectors[kept], mean[kept].argmax(axis=1)
 
 
 def measure(rounds: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[str, object]:

@@ -51,7 +51,7 @@ MESSAGE = (
 SQUARE = 2048
 BATCH, NEW_TOKENS = 16, 8
 SLOW = {"generate": 16, "one forward": 8, "each label": 128}
-"""Of how many tickets one is read."""
+"""Of how many tickets one is read; a whole batch at least of those that read batches of tickets."""
 BARS = {"generate": 8.0, "one forward": 4.5, "each label": 60.0, "CTranslate2 float32": 1.0}
 """How many times as long the others are to take."""
 Ids = tuple[int, ...]
@@ -68,6 +68,11 @@ class Task:
     def whole(self, ticket: Ids) -> list[int]:
         """The whole prompt of a ticket."""
         return [*self.prompt.head, *ticket, *self.prompt.tail]
+
+    def share(self, name: str) -> int:
+        """Of how many tickets one is read by somebody."""
+        most = len(self.tickets) if name == "each label" else max(1, len(self.tickets) // BATCH)
+        return min(SLOW.get(name, 1), most)
 
     def some(self, share: int) -> list[Ids]:
         """One in so many tickets, spread evenly over the lengths."""
@@ -216,7 +221,7 @@ def compete(
     for number in range(rounds):
         rates.append(clock.square_rate())
         for name, run in runners.items():
-            tickets = task.some(SLOW.get(name, 1))
+            tickets = task.some(task.share(name))
             seconds[name].append(clock.time(lambda run=run, tickets=tickets: run(tickets)) / len(tickets))
         speeds = ", ".join(f"{name} {1 / times[-1]:.2f}/s" for name, times in seconds.items())
         say(f"round {number + 1}: {speeds}; square product {rates[-1] / 1e9:.0f} GFLOP/s")
@@ -229,7 +234,7 @@ def compare(task: Task, runners: dict[str, Contestant], whole: Contestant, prior
     result: dict[str, object] = {}
     for name, run in runners.items():
         if name != "generate":
-            tickets = task.some(SLOW.get(name, 1))
+            tickets = task.some(task.share(name))
             places = [task.tickets.index(ticket) for ticket in tickets]
             given = run(tickets)
             given -= np.logaddexp.reduce(given, axis=1, keepdims=True)

@@ -5,12 +5,14 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from pipelines.errors import ModelUnavailableError
+from pipelines.jobs.reporting import count_spared
 from pipelines.jobs.runner import run_continuously
 from pipelines.labelling_settings import LabellingSettings
 from tests.jobs.conftest import STAGES, Lake, by_first_word, ticket
@@ -67,8 +69,14 @@ def test_a_worker_that_is_killed_loses_and_doubles_nothing(make_lake: MakeLake, 
     sign.touch()
     lake = make_lake(labeller=partial(killed_once, sign))
     lake.send(*[ticket(number, f"refund my toaster number {number}") for number in range(20)])
+    began = datetime.now(UTC)
     lake.run()
     assert not sign.exists()
+    spared = [
+        count_spared(lake.spark, lake.store, lake.settings.labelling, since)["sure"]
+        for since in (began, datetime.now(UTC))
+    ]
+    assert spared == [20, 0], "of this run, not of all"
     books = lake.count().ledger
     assert (books["gold"], books["pending"], books["difference"], books["in_two_places"]) == (20, 0, 0, 0)
     assert len(lake.rows("silver.labels", "vote_id")) == len(set(lake.rows("silver.labels", "vote_id"))) == 20

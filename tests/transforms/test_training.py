@@ -2,12 +2,10 @@
 
 from pyspark.sql import SparkSession
 
-from pipelines.contracts import EMBEDDINGS, TRAINING_EXAMPLES
+from pipelines.contracts import EMBEDDINGS, LABELS, TRAINING_EXAMPLES
 from pipelines.settings import GateSettings
-from pipelines.transforms.training import learning_rows
-from tests.builders import Values, frame
-
-ALL_LEARN = GateSettings(audit_share=0.0, calibration_share=0.0)
+from pipelines.transforms.training import learning_rows, likely_rows, may_teach
+from tests.builders import Values, frame, vote
 
 
 def example(record_id: str, label: str, cluster: str | None, *voters: str) -> Values:
@@ -34,13 +32,66 @@ def test_one_example_a_cluster_and_label_is_learnt_from_and_those_of_people_come
     embeddings = frame(spark, EMBEDDINGS, *vectors, *other)
 
     def learnt(most: int) -> list[tuple[object, ...]]:
-        return [tuple(row) for row in gold.transform(learning_rows, embeddings, "e", most, ALL_LEARN).collect()]
+        return [tuple(row) for row in gold.transform(learning_rows, embeddings, "e", most).collect()]
 
     assert learnt(10) == [
         ("r2", "refund", True, [2.0]), ("r3", "login", False, [3.0]), ("r4", "refund", False, [4.0]),
         ("r5", "refund", True, [5.0]), ("r6", "refund", False, [6.0]), ("r8", "login", False, [8.0]),
     ]  # fmt: skip
     assert [row[0] for row in learnt(2)] == ["r2", "r3", "r5", "r8"]
-    # What a certificate rests on has no part in any fit.
-    everything_is_audited = GateSettings(audit_share=1.0)
-    assert gold.transform(learning_rows, embeddings, "e", 10, everything_is_audited).collect() == []
+
+
+def test_what_a_certificate_rests_on_teaches_nobody(spark: SparkSession) -> None:
+    gold = frame(spark, TRAINING_EXAMPLES, *[example(f"r{number}", "refund", None) for number in range(40)])
+
+    def teaching(**shares: float) -> set[str]:
+        rows = gold.transform(may_teach, GateSettings(**shares)).collect()
+        return {row["record_id"] for row in rows}
+
+    everybody = {f"r{number}" for number in range(40)}
+    assert teaching(audit_share=0.0, calibration_share=0.0) == everybody
+    assert teaching(audit_share=1.0) == teaching(calibration_share=1.0) == set()
+    # Each share holds out records of its own.
+    audited, calibrating = (
+        everybody - teaching(audit_share=0.5, calibration_share=0.0),
+        everybody - teaching(audit_share=0.0, calibration_share=0.5),
+    )
+    assert min(len(audited), len(calibrating), len(audited ^ calibrating)) > 5
+
+
+def cast(text: str, label: str, *numbers: float, **changes: object) -> list[Values]:
+    """The votes of memory and student on a text, whose hash is the text."""
+    return [
+        vote(label, number, voter, text=text, text_hash=text, **changes)
+        for number, voter in zip(numbers, ("memory", "student"), strict=False)
+    ]
+
+
+def test_likely_texts_are_those_that_nobody_settled_one_a_cluster_and_label(spark: SparkSession) -> None:
+    votes = [
+        *cast("a likely", "refund", 0.4, 0.6),
+        *cast("b unlikely", "refund", 0.4, 0.59),
+        *cast("c unknown", "unknown", 0.9),
+        *cast("d in gold", "refund", 0.9),
+        *cast("e by a person", "refund", 0.7),
+        vote("login", 0.3, "human", text="e by a person"),
+        *cast("f leads", "login", 0.7, cluster_id="k"),
+        *cast("g follows", "login", 0.7, cluster_id="k"),
+        *cast("h third", "login", 0.7),
+        *cast("i without a vector", "refund", 0.7),
+        vote("refund", 0.99, "slm", text="j", text_hash="j by the language model alone"),
+    ]
+    vectors = [
+        {"text_hash": str(row["text_hash"]), "model_hash": "e", "vector": [1.0]}
+        for row in votes
+        if row.get("text_hash") and row["text_hash"] != "i without a vector"
+    ]
+    told = frame(spark, LABELS, *votes)
+    gold = frame(spark, TRAINING_EXAMPLES, {"record_id": "r", "text_key": "key of d in gold"})
+    embeddings = frame(spark, EMBEDDINGS, *vectors, {"text_hash": "i without a vector", "model_hash": "old"})
+
+    def learnt(most: int) -> list[tuple[object, ...]]:
+        return [tuple(row) for row in told.transform(likely_rows, gold, embeddings, 0.5, "e", most).collect()]
+
+    assert learnt(9) == [("a likely", "refund", [1.0]), ("f leads", "login", [1.0]), ("h third", "login", [1.0])]
+    assert [row[0] for row in learnt(1)] == ["a likely", "f leads"]

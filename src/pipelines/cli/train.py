@@ -29,15 +29,19 @@ def train(
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train the student on the examples of intents.yml and accepted gold; it votes from the next micro-batch on."""
+    """Train the student on the examples of intents.yml, accepted gold, and texts that are likely of an intent.
+
+    It votes from the next micro-batch on.
+    """
     found = find_workspace(workspace)
     client = open_registry(found)
     encoder = pin_model(client, found.settings.models.encoder_uri)
     with counting("reading gold"), open_spark(found) as spark:
         loaded = load_encoder(encoder, found.tracking_uri)
         store = open_tables(found, spark)
-        gate, hashed = found.settings.gate, encoder.weights_hash
-        examples = training.read_learning_set(spark, store, found.intents, hashed, loaded.encode, gate)
+        settings = found.settings
+        shares = training.Shares(settings.labelling.student_likely_from, settings.gate)
+        examples = training.read_learning_set(spark, store, found.intents, encoder.weights_hash, loaded.encode, shares)
     with counting("training"):
         trained = training.train(examples, found.intents)
     if trained.student is None:

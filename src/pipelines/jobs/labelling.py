@@ -40,7 +40,7 @@ def labels_again(flow: Flow) -> StreamingQuery:
     """Ticks -> silver.labels: at each tick one more try at what voters failed on; see `transforms.retries`."""
 
     def write_batch(tick: DataFrame, write: BatchWrite) -> None:
-        try_again(replace(flow, spark=tick.sparkSession), write)
+        try_again(flow, write)
 
     plan = replace(flow.planned("labels_again"), trigger_seconds=flow.settings.labelling.retry_seconds)
     return start(read_ticks(flow.spark), write_batch, plan, flow.store, tables.LABELS)

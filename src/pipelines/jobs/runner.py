@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pyspark.errors import StreamingQueryException
 from pyspark.sql.streaming.query import StreamingQuery
@@ -21,11 +21,16 @@ OnProgress = Callable[[str, int], None]
 
 @dataclass(frozen=True)
 class StageResult:
-    """What one stage did: rows it wrote to its first table, seconds from start to drained."""
+    """What one stage did: rows it wrote to its first table, seconds from start to drained.
+
+    Attributes:
+        spared: of labels, what the cascade spared the language model; see `reporting.count_spared`.
+    """
 
     name: str
     rows: int
     seconds: float
+    spared: dict[str, int] = field(default_factory=dict)
 
 
 def drain(flow: Flow, name: str, on_progress: OnProgress) -> StageResult:
