@@ -44,7 +44,7 @@ def test_voters_that_are_too_sure_are_believed_less() -> None:
     assert model.weights[0] / model.scales[0] == pytest.approx(0.5, abs=0.12)
 
 
-@pytest.mark.parametrize("rows", [0, 1, 49])
+@pytest.mark.parametrize("rows", [0, 1, 99])
 def test_few_labels_leave_the_default(rows: int) -> None:
     features, right = stream(rows)
     assert fit_calibration(features, right, NAMES, 0) == default_calibration(NAMES, 0)
@@ -55,11 +55,11 @@ def test_labels_that_are_all_right_leave_the_default() -> None:
     assert fit_calibration(features, np.ones(200), NAMES, 0) == default_calibration(NAMES, 0)
 
 
-def test_good_voters_are_not_spoilt_by_sixty_labels() -> None:
+def test_good_voters_are_not_spoilt_by_a_hundred_labels() -> None:
     losses = []
     unseen, truth = stream(5000, sharper=1.0, seed=99)
     for seed in range(10):
-        features, right = stream(60, sharper=1.0, seed=seed)
+        features, right = stream(100, sharper=1.0, seed=seed)
         losses.append(measure_reliability(apply_calibration(unseen, fit_calibration(features, right, NAMES, 0)), truth))
     assert np.mean([loss.ece for loss in losses]) < 0.05
     assert np.mean([loss.brier for loss in losses]) < measure_reliability(expit(unseen[:, 0]), truth).brier + 0.004

@@ -3,16 +3,7 @@
 import numpy as np
 import pytest
 
-from pipelines.kernels.certification import (
-    GRID,
-    Tally,
-    certify,
-    first_test,
-    labels_needed,
-    most_errors,
-    power,
-    tally,
-)
+from pipelines.kernels.certification import GRID, Tally, certify, tally
 from pipelines.kernels.statistics import upper_bound
 
 THRESHOLDS = (0.95, 0.9, 0.8, 0.7)
@@ -46,35 +37,11 @@ def test_nothing_certified_says_how_many_labels_are_missing() -> None:
     assert found.more_at_rate > 200
 
 
-def test_no_number_of_labels_helps_when_every_tenth_is_wrong() -> None:
-    assert labels_needed(10, 100, 0.1) is None
-    # All right from now on: 10 of 336 are few enough, 10 of 335 are not.
-    assert labels_needed(10, 100, 0.0) == 236
-
-
 def test_no_audit_yet_needs_the_fifty_nine_that_auditors_know() -> None:
     found = certify(counts([0, 0, 0, 0], [0, 0, 0, 0]), 1000, THRESHOLDS)
     assert found.threshold is None
     assert found.more_if_right == 59
     assert np.isnan(found.table[0].precision)
-
-
-def test_the_sequence_starts_where_the_confidences_promise_most() -> None:
-    # 30 perfect ones cannot pass; of 400 with 6 % doubt hardly any test passes.
-    few = counts([30, 200, 300, 400], [0, 0, 0, 0], doubt=[0.3, 2.0, 9.0, 24.0])
-    assert first_test(few) == 1
-
-
-def test_the_start_does_not_look_at_outcomes() -> None:
-    good, bad = counts([30, 200, 300, 400], [0, 0, 0, 0]), counts([30, 200, 300, 400], [9, 60, 90, 120])
-    assert first_test(good) == first_test(bad)
-
-
-def test_most_errors_is_where_the_bound_meets_the_target() -> None:
-    assert [most_errors(audited) for audited in (58, 59, 92, 93, 124, 400)] == [-1, 0, 0, 1, 2, 12]
-    assert power(58, 0.0) == 0.0
-    assert power(59, 0.0) == 1.0
-    assert power(93, 0.01) == pytest.approx(0.99**93 + 93 * 0.01 * 0.99**92)
 
 
 def test_tallies_of_batches_add_up() -> None:

@@ -23,7 +23,6 @@ def test_the_features_of_one_record_by_hand() -> None:
             "student": np.log(1.5),
             "slm": np.log(1 / 9),
             "margin": (0.7 + 0.3 - 0.6) / 3,
-            "agreement": 2 / 3,
             "known": np.log(19),
             "cluster": 0.25,
         }
@@ -34,7 +33,7 @@ def test_a_voter_that_is_silent_says_what_the_others_say() -> None:
     (row,) = vote_features(votes([0.8, 0.6, SILENT], [0.1, 0.3, SILENT]))
     named = dict(zip(FEATURES, row, strict=True))
     assert named["slm"] == named["pooled"] == pytest.approx(logit(0.7))
-    assert (named["margin"], named["agreement"]) == pytest.approx((0.5, 1.0))
+    assert named["margin"] == pytest.approx(0.5)
 
 
 def test_a_memory_that_is_silent_knows_nothing_of_the_unknown() -> None:

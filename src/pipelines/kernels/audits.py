@@ -13,7 +13,7 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.kernels.certification import CONFIDENCE, TARGET, labels_needed
+from pipelines.kernels.audit_planning import CONFIDENCE, TARGET, labels_needed
 from pipelines.kernels.statistics import upper_bound
 
 Integers = npt.NDArray[np.int64]
@@ -22,6 +22,8 @@ MISSING = -1
 """A vote that was not given (yet)."""
 TIMES_WORSE = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 """Alternatives of the alarm: error rates as multiples of the target."""
+MOST_STAKE = 1e100
+"""The alarm has long been given; more would not fit a number for ever."""
 
 
 class Outcome(IntEnum):
@@ -166,7 +168,7 @@ def watch_errors(wrong: Sequence[bool] | npt.NDArray[np.bool_], before: Watch, t
     factors, started = 1 + bets * (errors[:, None] - target), kept[:-1] - kept[1:]
     stakes, history = np.array(before.stakes), np.empty((len(errors), len(bets)))
     for place in range(len(errors)):
-        stakes = (stakes + started[place]) * factors[place]
+        stakes = np.minimum((stakes + started[place]) * factors[place], MOST_STAKE)
         history[place] = stakes
     evidence = history.mean(axis=1) + kept[1:]
     peak = max(before.peak, float(evidence.max()))

@@ -23,16 +23,16 @@ from scipy.special import expit
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-LEAST_ROWS = 50
+LEAST_ROWS = 100
 """With fewer labelled records the default is not touched."""
 FOLDS = 5
-PENALTIES = (1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3)
+PENALTIES = (10.0, 3.0, 1.0, 0.3)
 """Against half the squared distance of the weights from the default's; strongest first, which wins ties."""
+BIAS_PENALTY = 1.0
+"""The same for the bias, always: that voters are all too sure, or not sure enough, is the first thing labels teach."""
 MOST_STEPS = 50
-TOLERANCE = 1e-9
+TOLERANCE = 1e-7
 """Slope a record at which the fit ends."""
-STANDARD_ERRORS = 0.5
-"""How far from the best held-out loss a stronger penalty is still taken."""
 LEAST_PROBABILITY = 1e-4
 """A voter's probability is cut here and as near to 1, so that its logit stays within 9.2."""
 
@@ -121,24 +121,13 @@ def fit_calibration(
     # Dealt by rank of the anchor: each fold sees the whole range.
     folds = np.argsort(np.argsort(values[:, anchor], kind="stable"), kind="stable") % FOLDS
     losses = np.array([_held_out_losses(standard, truth, folds, prior, middle, penalty) for penalty in penalties])
-    best = _strongest_near_best(losses)
+    best = int(losses.mean(axis=1).argmin())
     weights, bias = _fit(standard, truth, prior, middle, penalties[best])
     by_default = _log_losses(truth, values[:, anchor])
     return Calibration(
         tuple(names), tuple(means.tolist()), tuple(scales.tolist()), tuple(weights.tolist()), bias,
         penalties[best], len(values), float(losses[best].mean()), float(by_default.mean()),
     )  # fmt: skip
-
-
-def _strongest_near_best(losses: Floats) -> int:
-    """The one-standard-error rule, paired: the strongest penalty that is not provably worse than the best.
-
-    Args:
-        losses: of each held-out record with each penalty, strongest first, shape (penalties, records).
-    """
-    excess = losses - losses[losses.mean(axis=1).argmin()]
-    margin = excess.std(axis=1) / np.sqrt(losses.shape[1])
-    return int(np.argmax(excess.mean(axis=1) <= STANDARD_ERRORS * margin))
 
 
 def _fit(standard: Floats, truth: Floats, prior: Floats, middle: float, penalty: float) -> tuple[Floats, float]:
@@ -149,22 +138,26 @@ def _fit(standard: Floats, truth: Floats, prior: Floats, middle: float, penalty:
     """
     rows = np.column_stack([standard, np.ones(len(standard))])
     start, floor = np.append(prior, middle), np.append(np.zeros(len(prior)), -np.inf)
+    pull = np.append(np.full(len(prior), penalty), BIAS_PENALTY)
 
     def loss(flat: Floats) -> float:
-        return float(_log_losses(truth, _product(rows, flat)).sum() + penalty / 2 * ((flat - start) ** 2).sum())
+        return float(_log_losses(truth, _product(rows, flat)).sum() + (pull * (flat - start) ** 2).sum() / 2)
 
     flat = start
     for _ in range(MOST_STEPS):
         shares = expit(_product(rows, flat))
-        slope = _product(rows.T, shares - truth) + penalty * (flat - start)
+        slope = _product(rows.T, shares - truth) + pull * (flat - start)
         free = (flat > floor) | (slope < 0)
         if np.abs(slope[free]).max(initial=0.0) <= TOLERANCE * len(truth):
             break
-        bends = np.einsum("ij,i,ik->jk", rows, shares * (1 - shares), rows) + penalty * np.eye(len(flat))
+        bends = np.einsum("ij,i,ik->jk", rows, shares * (1 - shares), rows) + np.diag(pull)
         step = np.zeros(len(flat))
         step[free] = np.linalg.solve(bends[np.ix_(free, free)], slope[free])
-        moves = (np.maximum(flat - step / 2**halvings, floor) for halvings in range(30))
-        flat = next((move for move in moves if loss(move) < loss(flat)), flat)
+        moves, before = (np.maximum(flat - step / 2**halvings, floor) for halvings in range(30)), loss(flat)
+        better = next((move for move in moves if loss(move) < before), None)
+        if better is None:
+            break
+        flat = better
     return flat[:-1], float(flat[-1])
 
 

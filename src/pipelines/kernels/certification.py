@@ -11,21 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import bdtr
 
+from pipelines.kernels.audit_planning import CONFIDENCE, TARGET, first_test, labels_needed
 from pipelines.kernels.statistics import upper_bound
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-TARGET = 0.05
-CONFIDENCE = 0.95
 GRID = tuple(round(0.99 - place / 100, 2) for place in range(50))
 """Thresholds that may be certified, descending: 0.99 to 0.50."""
-MOST_LABELS = 1_000_000
-"""With so many more audit labels a certificate is out of reach."""
-SAFETY = 1.25
-"""The start of the sequence allows for so many times the errors that the confidences predict."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +134,7 @@ def certify(
         confidence: of the promise.
         start: place of the first threshold to test, fixed before outcomes are known; `first_test` when left out.
     """
-    first = first_test(counts, target, confidence) if start is None else start
+    first = first_test(counts.audited, counts.doubt, target, confidence) if start is None else start
     bounds = [
         upper_bound(int(errors), int(audited), confidence)
         for errors, audited in zip(counts.errors, counts.audited, strict=True)
@@ -172,69 +166,3 @@ def _row(counts: Tally, place: int, threshold: float, bound: float, total: int, 
     precision = 1 - errors / audited if audited else float("nan")
     coverage = int(counts.records[place]) / max(total, 1)
     return Row(threshold, audited, errors, precision, bound, coverage, tested, certified)
-
-
-def first_test(counts: Tally, target: float = TARGET, confidence: float = CONFIDENCE) -> int:
-    """Choose where the sequence starts: the highest threshold that is about the likeliest to pass.
-
-    With few audited records above it, even a perfect threshold cannot pass; with many doubtful ones, none will. The
-    outcomes (`counts.errors`) are not looked at, so the choice costs no confidence.
-
-    Returns:
-        A place among the thresholds.
-    """
-    doubts = np.minimum(SAFETY * counts.doubt / np.maximum(counts.audited, 1), 1.0)
-    powers = np.array(
-        [
-            power(int(audited), float(doubt), target, confidence)
-            for audited, doubt in zip(counts.audited, doubts, strict=True)
-        ]
-    )
-    if powers.max() == 0.0:
-        return int(np.argmax(counts.audited))
-    return int(np.argmax(powers >= 0.98 * powers.max()))
-
-
-def power(audited: int, error_rate: float, target: float = TARGET, confidence: float = CONFIDENCE) -> float:
-    """How likely the test passes with so many audited records of that error rate."""
-    allowed = most_errors(audited, target, confidence)
-    return float(bdtr(allowed, audited, error_rate)) if allowed >= 0 else 0.0
-
-
-def most_errors(audited: int, target: float = TARGET, confidence: float = CONFIDENCE) -> int:
-    """The most errors with which so many audited records pass; -1 when even none is too many."""
-    low, high = -1, audited
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if upper_bound(middle, audited, confidence) <= target else (low, middle)
-    return low
-
-
-def labels_needed(
-    errors: int, audited: int, error_rate: float, target: float = TARGET, confidence: float = CONFIDENCE
-) -> int | None:
-    """How many more audit labels pass the test if they err at a rate; None when out of reach.
-
-    Args:
-        errors: wrong ones so far.
-        audited: records so far.
-        error_rate: of the labels to come.
-        target: error rate that is allowed.
-        confidence: of the promise.
-    """
-
-    def passes(more: int) -> bool:
-        return upper_bound(errors + int(np.ceil(error_rate * more)), audited + more, confidence) <= target
-
-    if passes(0):
-        return 0
-    high = 1
-    while not passes(high):
-        high *= 2
-        if high > MOST_LABELS:
-            return None
-    low = high // 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if passes(middle) else (middle, high)
-    return high

@@ -14,13 +14,12 @@ from pipelines.kernels.calibration import Calibration, default_calibration, logi
 Floats = npt.NDArray[np.float64]
 
 VOTERS = ("memory", "student", "slm")
-FEATURES = ("pooled", *VOTERS, "margin", "agreement", "known", "cluster")
+FEATURES = ("pooled", *VOTERS, "margin", "known", "cluster")
 """Their order in every array.
 
 - pooled: logit of the mean, over the voters that voted, of their probability of the agreed label
 - memory, student, slm: logit of that voter's probability of it; `pooled` where it did not vote
 - margin: mean over the voters that voted of that probability less their greatest one of another label, -1 to 1
-- agreement: share of the voters that voted whose own first label it is
 - known: logit of 1 less the memory's probability of `unknown`; `pooled` where the memory did not vote
 - cluster: share of the agreed label among labelled near-duplicates, with the weight of one source, day or cluster
   capped, less a half; 0 where there are none
@@ -54,10 +53,9 @@ def vote_features(votes: Votes) -> Floats:
     pooled = logit(given.sum(axis=1) / many)
     each = np.where(voted, logit(given), pooled[:, None])
     margin = (given - rival).sum(axis=1) / many
-    agreement = (voted & (given > rival)).sum(axis=1) / many
     unknown = np.isnan(votes.unknown)
     known = np.where(unknown, pooled, logit(1 - np.where(unknown, 0.0, votes.unknown)))
-    return np.column_stack([pooled, each, margin, agreement, known, votes.cluster])
+    return np.column_stack([pooled, each, margin, known, votes.cluster])
 
 
 def default() -> Calibration:
