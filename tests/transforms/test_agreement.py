@@ -57,6 +57,14 @@ TEXTS: dict[str, list[Values]] = {
         vote("card", 0.95, "memory"),
         vote("card", 0.81, "memory", voted_at=LATER),
     ],
+    "a model's older version said otherwise": [
+        vote("card", 0.95, "memory"),
+        vote("refund", 0.9, "memory", model_version="2", voted_at=LATER),
+    ],
+    "one version says two labels of two copies": [
+        vote("card", 0.9, "memory"),
+        vote("refund", 0.95, "memory", record_id="r2", voted_at=LATER),
+    ],
     "person unsure": [vote("card", 0.4), vote("card", 0.9, "slm")],
     "an annotator's newest vote by time": [
         vote("card", 0.9, annotator_id="ann", voted_at=LATER, annotated_at=NOON),
@@ -126,6 +134,11 @@ def verdicts(spark: SparkSession) -> dict[str, Row]:
         ("a model gives it a little", "accepted", None, "card", 0.825, ["card"]),
         ("a model counts once", "low_confidence", "confidence_below_threshold", "card", 0.7, ["card"]),
         ("a model's newest vote", "accepted", None, "card", 0.81, ["card"]),
+        ("a model's older version said otherwise", "accepted", None, "refund", 0.9, ["refund"]),
+        (
+            "one version says two labels of two copies",
+            *("disagreement", "labels_disagree", "refund", 0.95, ["card", "refund"]),
+        ),
         ("person unsure", "accepted", None, "card", 0.9, ["card"]),
         ("an annotator's newest vote by time", "accepted", None, "refund", 0.85, ["refund"]),
         ("an annotator's newest vote by arrival", "accepted", None, "refund", 0.85, ["refund"]),

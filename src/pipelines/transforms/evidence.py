@@ -24,8 +24,9 @@ def weigh_votes(votes: DataFrame, settings: GateSettings) -> DataFrame:
     `label` is the label of the most confident vote (equal ones: the first by name); when one label stands, it is that.
     `confidence` is the highest human confidence in it if a human vote stands; else the mean, over all model voters that
     were asked, of their probability of it: what a voter lists for it, 0 when it lists it not at all. A voter counts
-    once, with its newest vote, however many copies of the text it saw; a failure never takes an answer's place. So does
-    a person; the label of a majority of people (see `people.count_people`) is the text's, no other stands beside it.
+    once, with its newest vote, however many copies of the text it saw; a failure never takes an answer's place. What
+    older versions of it said counts no more; one version that says two labels disagrees with itself. A person counts
+    once, too; the label of a majority of people (see `people.count_people`) is the text's, no other stands beside it.
 
     Returns:
         One row a text: text_key, label, confidence, second_label and second_confidence (see `_second`), labels
@@ -34,7 +35,8 @@ def weigh_votes(votes: DataFrame, settings: GateSettings) -> DataFrame:
         people_differ (without a majority).
     """
     asked = (
-        votes.withColumns({"number": usable(F.col("confidence")), "stands": _stands(settings.min_confidence)})
+        votes.transform(_newest_versions)
+        .withColumns({"number": usable(F.col("confidence")), "stands": _stands(settings.min_confidence)})
         .transform(count_people, settings.human_majority)
         .withColumn("surest", F.min(_most_confident_first()).over(Window.partitionBy("text_key"))["label"])
         .withColumn("best", F.coalesce("majority", "surest"))
@@ -94,6 +96,15 @@ def list_votes(votes: DataFrame) -> DataFrame:
     ]
     one = F.struct(*told, vote_version().alias("version"))
     return votes.groupBy("text_key").agg(F.array_sort(F.collect_list(one)).alias("votes"))
+
+
+def _newest_versions(votes: DataFrame) -> DataFrame:
+    """Keep the votes of people, and of each model voter those of the version that answered last on the text."""
+    answers = F.col("failure").isNull().alias("answers")
+    last = F.max(F.struct(answers, "voted_at", "vote_id", vote_version().alias("version")))
+    told = votes.withColumn("last", last.over(Window.partitionBy("text_key", "voter")))
+    is_human = F.col("voter") == Voter.HUMAN.value
+    return told.where(is_human | (vote_version() == F.col("last.version"))).select(*votes.columns)
 
 
 def usable(confidence: Column) -> Column:
