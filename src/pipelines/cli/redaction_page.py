@@ -26,7 +26,7 @@ u {{ text-decoration: underline wavy #c00; text-decoration-skip-ink: none; }}
 </style></head><body>
 <header><h1>What redaction found</h1>
 <p>{shown} of {texts} texts, chosen at even distances among those in which something was found or missed; those with
-something missed come first. Marked: found and taken out, with its type. Underlined: personal by the truth file, and missed.
+something missed come first. Marked: found and taken out, with its type. Underlined: personal by the truth file, missed.
 This page holds the texts as they came; keep it where they may be kept.</p></header>
 {articles}
 </body></html>
