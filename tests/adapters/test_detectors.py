@@ -6,6 +6,7 @@ import pickle
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -179,6 +180,15 @@ def test_the_libraries_cannot_log_what_they_read(
 def test_an_entity_without_a_detector_is_refused_by_name() -> None:
     with pytest.raises(SettingsError, match=r"redaction\.entities: nothing detects SHOE_SIZE"):
         redact_text("hello", RedactionSettings(entities=(EntityPolicy("SHOE_SIZE"),)))
+
+
+def test_other_languages_bring_their_numbers_and_context_words() -> None:
+    spanish = RedactionSettings(entities=(EntityPolicy("ES_NIF"), EntityPolicy("CREDIT_CARD")), languages=("es",))
+    assert redact_text("mi NIF es 12345678Z, gracias", spanish).text == "mi NIF es <ES_NIF>, gracias"
+    names = [one.recognizer.name for one in detectors.load_engine(spanish).screens.parts]
+    assert names.count("CreditCardRecognizer") == 2
+    with pytest.raises(SettingsError, match=r"redaction\.languages: Presidio has no recognizer of its own for xx"):
+        redact_text("hello", replace(spanish, languages=("xx",)))
 
 
 def test_a_missing_model_is_told_with_what_to_type() -> None:

@@ -7,6 +7,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from pipelines.cli.app import run
+from pipelines.cli.redaction_page import render_page
+from pipelines.jobs.application import Redacted
+from pipelines.transforms.placeholders import Span
 
 ROWS = [
     {"id": "a", "text": "\u00bd \U0001f937 please write to mia@example.com\r\nor call 212-555-0147"},
@@ -74,6 +77,13 @@ def test_the_page_cannot_be_made_to_run_anything(spark: SparkSession, tmp_path: 
     assert "&lt;script&gt;" in shown
     assert "<script" not in shown
     assert "<img" not in shown
+
+
+def test_the_page_shows_first_what_was_missed() -> None:
+    found = (Span(0, 3, "PERSON", 1.0),)
+    texts = [Redacted(name, "Mia wrote", "<PERSON> wrote", found, None) for name in ("whole", "part")]
+    page = render_page(texts, [[(0, 3, "PERSON")], [(0, 9, "PERSON")]])
+    assert page.index("<small>part</small>") < page.index("<small>whole</small>")
 
 
 @pytest.mark.parametrize(

@@ -209,17 +209,8 @@ def choose_recognizers(
     Raises:
         SettingsError: when an entity has none.
     """
-    from presidio_analyzer import RecognizerRegistry
-    from presidio_analyzer.predefined_recognizers import SpacyRecognizer
-
-    presidio = RecognizerRegistry(supported_languages=[settings.language])
-    presidio.load_predefined_recognizers(languages=[settings.language])
     own = [*build_recognizers(settings, gazetteer), *load_plugged(settings)]
-    theirs = [
-        one
-        for one in presidio.recognizers
-        if REPLACED.isdisjoint(one.supported_entities) and not isinstance(one, SpacyRecognizer)
-    ]
+    theirs = [one for one in load_predefined(settings) if REPLACED.isdisjoint(one.supported_entities)]
     supported = {entity for one in (*own, *theirs) for entity in one.supported_entities} | set(model_entities)
     missing = sorted(set(settings.names) - supported - {one.name for one in settings.deny})
     if missing:
@@ -228,3 +219,28 @@ def choose_recognizers(
             f"choose among {', '.join(sorted(supported))}."
         )
     return [one for one in (*own, *theirs) if not set(settings.names).isdisjoint(one.supported_entities)]
+
+
+def load_predefined(settings: RedactionSettings) -> "list[EntityRecognizer]":
+    """Load Presidio's own recognizers: all of the policy's language, and what its other languages have beside these.
+
+    Raises:
+        SettingsError: when one of the other languages has none of its own.
+    """
+    from presidio_analyzer import RecognizerRegistry
+    from presidio_analyzer.predefined_recognizers import SpacyRecognizer
+
+    languages = [settings.language, *settings.languages]
+    registry = RecognizerRegistry(supported_languages=languages)
+    registry.load_predefined_recognizers(languages=languages)
+    loaded = [one for one in registry.recognizers if not isinstance(one, SpacyRecognizer)]
+    first = [one for one in loaded if one.supported_language == settings.language]
+    known = {(type(one), tuple(one.context or ())) for one in first}
+    others = [one for one in loaded if (type(one), tuple(one.context or ())) not in known]
+    without = sorted(set(settings.languages) - {one.supported_language for one in others})
+    if without:
+        raise SettingsError(
+            f"Setting redaction.languages: Presidio has no recognizer of its own for {', '.join(without)}. "
+            "Name recognizers by class under redaction.recognizers instead."
+        )
+    return [*first, *others]

@@ -103,9 +103,9 @@ def seam_spans(
 
 
 def seam_of(ticket: Ticket, names: NameFinder) -> Seam | None:
-    """Give the words around the seam of a ticket with both fields."""
-    fields = [normalise_text(ticket.raw[field]) for field in FIELDS if field in ticket.raw]
-    return find_seam(*fields, names) if len(fields) == len(FIELDS) else None
+    """Give the words around the seam of a ticket that has both fields."""
+    subject, text = (normalise_text(ticket.raw.get(field, "")) for field in FIELDS)
+    return find_seam(subject, text, names)
 
 
 def told_spans(ticket: Ticket, field: str, values: KnownValues) -> list[Span]:

@@ -17,6 +17,12 @@ from pipelines.jobs.application import RedactionReport, redact_texts, report_red
 from pipelines.kernels.span_scores import Score
 from pipelines.kernels.statistics import clopper_pearson
 
+HOW_SCORED = (
+    "Recall: nine tenths of a true span's letters and digits are covered, by whatever type. Precision: half of a "
+    "mark's are personal. Marks on what is kept by default (dates, titles, organisations) count neither way: "
+    "fewer are marked here than found above."
+)
+
 
 def redact(
     file: FileArgument,
@@ -63,6 +69,7 @@ def show_redaction(report: RedactionReport, out_file: Path, page: Path | None) -
         named = [*scores.by_type.items(), ("all", scores.overall)]
         headers = ("type", "true", "recall", "95 %", "marked", "precision", "95 %", "F2", "95 %")
         show_table("Against the truth", headers, [score_row(kind, score) for kind, score in named])
+        out.print(HOW_SCORED)
         out.print(
             f"Texts with anything left: {scores.leaking_texts:,} of {scores.texts:,}; "
             f"letters and digits left: {scores.leaked_chars:,} of {scores.true_chars:,}."

@@ -25,8 +25,8 @@ u {{ text-decoration: underline wavy #c00; text-decoration-skip-ink: none; }}
 }}
 </style></head><body>
 <header><h1>What redaction found</h1>
-<p>{shown} of {texts} texts, chosen at even distances among those in which something was found or missed. Marked:
-found and taken out, with its type. Underlined: personal by the truth file, and missed.
+<p>{shown} of {texts} texts, chosen at even distances among those in which something was found or missed; those with
+something missed come first. Marked: found and taken out, with its type. Underlined: personal by the truth file, missed.
 This page holds the texts as they came; keep it where they may be kept.</p></header>
 {articles}
 </body></html>
@@ -37,6 +37,8 @@ def render_page(redacted: Sequence[Redacted], truth: Sequence[Iterable[Mark]] | 
     """Write the page of a file; texts are escaped, nothing is loaded and nothing runs."""
     missed = [missed_places(one, marks) for one, marks in zip(redacted, truth or [()] * len(redacted), strict=True)]
     telling = [(one, places) for one, places in zip(redacted, missed, strict=True) if one.spans or places]
+    # What was missed is what a person has to judge: it comes first.
+    telling.sort(key=lambda pair: not pair[1])
     step = max(1, len(telling) // SAMPLE)
     shown = telling[::step][:SAMPLE]
     articles = "\n".join(render_text(one, places) for one, places in shown)
