@@ -22,6 +22,7 @@ from pipelines.cli import (
     evaluate,
     exports,
     flow,
+    label_audit,
     looking,
     plan,
     project,
@@ -54,7 +55,9 @@ app.command()(train.train)
 app.add_typer(versions.model)
 app.add_typer(versions.prompt)
 app.command()(exports.export)
+app.command()(exports.rebuild)
 app.command()(exports.verify)
+app.command("audit-labels")(label_audit.audit_labels)
 app.command()(evaluate.evaluate)
 app.command()(looking.status)
 app.command()(looking.clusters)
