@@ -140,6 +140,33 @@ class GateSettings:
         return fingerprint("gate", self)
 
 
+SplitWay = Literal["hash", "stratified", "time"]
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """How exported rows are shared out among training, validation and test; never a near-duplicate in two of them."""
+
+    split: SplitWay = "hash"
+    """hash: each cluster by its own id, so that it stays where it is. stratified: exact shares of each label's
+    clusters, of which some move when gold changes. time: the newest clusters are the test, the rest by hash."""
+    train_share: float = 0.8
+    validation_share: float = 0.1
+    test_share: float = 0.1
+
+    def __post_init__(self) -> None:
+        shares = (self.train_share, self.validation_share, self.test_share)
+        for key, share in zip(("train_share", "validation_share", "test_share"), shares, strict=True):
+            require(0 <= share <= 1, f"export.{key}", "must be between 0 and 1")
+        whole = abs(sum(shares) - 1) < SUM_TOLERANCE
+        require(
+            whole and self.train_share > 0, "export.train_share", "must be above 0, and the three shares must sum to 1"
+        )
+
+
+SUM_TOLERANCE = 1e-9
+
+
 @dataclass(frozen=True)
 class SparkSettings:
     """The local session; on a cluster the cluster's own settings rule."""
@@ -175,6 +202,7 @@ class Settings:
     models: ModelSettings = field(default_factory=ModelSettings)
     endpoint: EndpointSettings = field(default_factory=EndpointSettings)
     gate: GateSettings = field(default_factory=GateSettings)
+    export: ExportSettings = field(default_factory=ExportSettings)
     spark: SparkSettings = field(default_factory=SparkSettings)
     secrets: SecretSettings = field(default_factory=SecretSettings)
 

@@ -75,5 +75,13 @@ class Tier(StrEnum):
     CACHE = "cache"
 
 
+class Split(StrEnum):
+    """What an exported row is for."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
 UNKNOWN_LABEL = "unknown"
 """The label a voter gives to a text that is none of the known intents."""
