@@ -21,6 +21,7 @@ PURE = {
     "settings_base",
     "settings",
     "gate_rules",
+    "gate_settings",
     "redaction_policy",
     "labelling_settings",
     "errors",

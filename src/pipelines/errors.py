@@ -95,3 +95,13 @@ class VerificationError(PipelineError):
     """Raised when an export does not match its manifest."""
 
     exit_code = 4
+
+
+class SplitLeakError(VerificationError):
+    """Raised when near-duplicates or equal texts would stand in two splits of an export; nothing is published."""
+
+
+class VersionGoneError(PipelineError):
+    """Raised when a version of a table cannot be read any more: vacuumed, or its log cleaned up."""
+
+    exit_code = 65

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from pipelines.gate_settings import GateSettings
 from pipelines.kernels.calibration import Calibration
-from pipelines.settings import GateSettings
 from pipelines.settings_base import fingerprint
 
 

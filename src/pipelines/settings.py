@@ -8,6 +8,7 @@ Order of precedence, last wins: the defaults below, `conf/base.yml`, the overlay
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pipelines.gate_settings import AnnotationSettings, GateSettings
 from pipelines.labelling_settings import EndpointSettings, LabellingSettings, ModelSettings
 from pipelines.redaction_policy import RedactionSettings
 from pipelines.settings_base import EMBEDDED, fingerprint, require
@@ -122,68 +123,31 @@ class FeatureSettings:
         return fingerprint("features", self)
 
 
-@dataclass(frozen=True)
-class GateSettings:
-    """What gold demands."""
-
-    min_confidence: float = 0.8
-    """Equal is enough."""
-    audit_share: float = 0.02
-    """Share of accepted records, chosen by hash, that people are asked to check, for ever: what certifies gold."""
-    calibration_share: float = 0.1
-    """Share of all judged records, chosen by another hash, that people label so that confidence can be calibrated."""
-    target_error: float = 0.05
-    """Share of wrong labels in gold that a certificate promises not to be passed."""
-    confidence_level: float = 0.95
-    """How sure that promise is."""
-    suspended_min_confidence: float = 0.95
-    """What models need while a certificate is suspended, if it asked for less."""
-    standing_audits: int = 200
-    """The newest audits of a label that decide whether it keeps the precision floor of intents.yml."""
-    drift_threshold: float = 0.25
-    """Population stability index of labels, confidence or unknown intents at which a certificate is suspended."""
-    human_majority: bool = True
-    """Each annotator's newest vote counts, and a strict majority of two people or more overrides models and minority.
-    Off: any two labels of a text are a disagreement, whoever gave them and when."""
-    second_label_from: float = 0.1
-    """Mean probability from which the next likely label is kept beside the first: the text may have several intents."""
-
-    def __post_init__(self) -> None:
-        for key in ("min_confidence", "suspended_min_confidence", "second_label_from"):
-            require(0 < getattr(self, key) <= 1, f"gate.{key}", "must be above 0 and at most 1")
-        for key in ("audit_share", "calibration_share"):
-            require(0 <= getattr(self, key) <= 1, f"gate.{key}", "must be between 0 and 1")
-        for key in ("target_error", "confidence_level"):
-            require(0 < getattr(self, key) < 1, f"gate.{key}", "must be above 0 and below 1")
-        require(self.drift_threshold > 0, "gate.drift_threshold", "must be above 0")
-        require(self.standing_audits > 0, "gate.standing_audits", "must be at least 1")
-
-    def fingerprint(self) -> str:
-        """Name this gate; it stands on every decision."""
-        return fingerprint("gate", self)
+SplitWay = Literal["hash", "stratified", "time"]
 
 
 @dataclass(frozen=True)
-class AnnotationSettings:
-    """How `annotate sample` spends its budget, as shares of it; the rest goes where a label helps the models most.
+class ExportSettings:
+    """How exported rows are shared out among training, validation and test; never a near-duplicate in two of them."""
 
-    What one purpose leaves over goes to the next.
-    """
-
-    audit: float = 0.4
-    """Accepted records in the audit's share, in the order of their lots."""
-    second_votes: float = 0.2
-    """Second and third votes where a person contradicted gold."""
-    calibration: float = 0.2
-    """A random sample of everything that models judged."""
+    split: SplitWay = "hash"
+    """hash: each cluster by its own id, so that it stays where it is. stratified: exact shares of each label's
+    clusters, of which some move when gold changes. time: the newest clusters are the test, the rest by hash."""
+    train_share: float = 0.8
+    validation_share: float = 0.1
+    test_share: float = 0.1
 
     def __post_init__(self) -> None:
-        shares = (self.audit, self.second_votes, self.calibration)
-        require(min(shares) >= 0 and sum(shares) <= 1, "annotation.audit", "shares must be 0 or more, and 1 together")
+        shares = (self.train_share, self.validation_share, self.test_share)
+        for key, share in zip(("train_share", "validation_share", "test_share"), shares, strict=True):
+            require(0 <= share <= 1, f"export.{key}", "must be between 0 and 1")
+        whole = abs(sum(shares) - 1) < SUM_TOLERANCE
+        require(
+            whole and self.train_share > 0, "export.train_share", "must be above 0, and the three shares must sum to 1"
+        )
 
-    def fingerprint(self) -> str:
-        """Name these settings."""
-        return fingerprint("annotation", self)
+
+SUM_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -222,6 +186,7 @@ class Settings:
     endpoint: EndpointSettings = field(default_factory=EndpointSettings)
     gate: GateSettings = field(default_factory=GateSettings)
     annotation: AnnotationSettings = field(default_factory=AnnotationSettings)
+    export: ExportSettings = field(default_factory=ExportSettings)
     spark: SparkSettings = field(default_factory=SparkSettings)
     secrets: SecretSettings = field(default_factory=SecretSettings)
 

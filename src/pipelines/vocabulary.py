@@ -106,5 +106,13 @@ class Purpose(StrEnum):
     GAIN = "gain"
 
 
+class Split(StrEnum):
+    """What an exported row is for."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
 UNKNOWN_LABEL = "unknown"
 """The label a voter gives to a text that is none of the known intents."""

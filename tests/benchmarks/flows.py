@@ -9,9 +9,9 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from pipelines import contracts as tables
+from pipelines.adapters.checkpoints import StreamPlan
 from pipelines.adapters.delta import TableStore
 from pipelines.adapters.spark import open_session, session
-from pipelines.adapters.streams import StreamPlan
 from pipelines.adapters.table_creation import ensure_tables
 from pipelines.declaration import MapBatches
 from pipelines.gate_rules import GateRules

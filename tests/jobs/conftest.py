@@ -13,9 +13,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from pipelines.adapters.broker import running_broker
+from pipelines.adapters.checkpoints import StreamPlan
 from pipelines.adapters.delta import TableStore
 from pipelines.adapters.kafka import OutgoingMessage, ensure_topic, produce, spark_options
-from pipelines.adapters.streams import StreamPlan
 from pipelines.adapters.table_creation import ensure_tables
 from pipelines.adapters.text_annotator import build_annotator
 from pipelines.declaration import MapBatches

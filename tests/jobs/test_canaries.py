@@ -15,12 +15,12 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from pipelines import contracts as tables
 from pipelines.adapters.delta import read_table
 from pipelines.adapters.kafka import OutgoingMessage
 from pipelines.adapters.redactor import build_redactor
 from pipelines.configuration import load_settings
-from pipelines.jobs import scheduled
+from pipelines.jobs.exports import EXPORTED, export
+from pipelines.jobs.publication import Provenance, policy_of
 from tests.canaries import EACH, Canary, make_canaries
 from tests.event_logs import event_log
 from tests.jobs.conftest import MONDAY_MS, STAGES, Lake, new_lake, ticket
@@ -29,7 +29,6 @@ from tests.leaks import find_leaks
 CANARIES = make_canaries()
 TRACES = [canary.trace for canary in CANARIES]
 ALL = set(range(len(CANARIES)))
-EXPORTED = (tables.TRAINING_EXAMPLES, tables.QUARANTINE, tables.SHED, tables.LABELS)
 SOURCES = ("landing", *(f"tables/bronze/{name}/part-" for name in ("tickets", "landed_files", "label_files")))
 """Where planted values belong: what was dropped, and bronze's data files."""
 BROKEN = [
@@ -75,8 +74,9 @@ def flown(spark: SparkSession, servers: str, empty_tables: Path, tmp_path_factor
     drop_labelled_files(lake)
     with event_log(spark, lake.root / "events"):
         lake.run(*STAGES, "features")
-        rows = [read_table(spark, lake.store, table) for table in EXPORTED]
-        scheduled.export(spark, *rows, str(lake.root / "export"), scheduled.Provenance("settings"))
+        rows = {table: read_table(spark, lake.store, table) for table in EXPORTED}
+        provenance = Provenance(policy_of(lake.settings), lake.settings.export, "settings")
+        export(spark, rows, str(lake.root / "export"), provenance)
     return lake
 
 

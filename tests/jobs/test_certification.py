@@ -11,9 +11,9 @@ from pipelines.adapters.delta import BatchWrite, append_once
 from pipelines.contracts import LABELS, TICKETS_SILVER
 from pipelines.declaration import Table
 from pipelines.gate_rules import GateRules
+from pipelines.gate_settings import GateSettings
 from pipelines.intents import Intent, LabelSet
 from pipelines.jobs.certification import Subject, issue, read_rules
-from pipelines.settings import GateSettings
 from tests.builders import NOON, Values, frame, record, vote
 from tests.jobs.conftest import Lake
 

@@ -20,7 +20,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_an_untouched_export_verifies(folder: Path) -> None:
+def test_an_untouched_export_of_the_first_version_verifies(folder: Path) -> None:
     assert verify(str(folder))["files"][DATASET]["rows"] == 2
 
 
@@ -47,9 +47,20 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", '{"files": 1}', '{"files": {"x": {"rows": 1}}}', '{"manifest_version": 1, "files": {}}']
+    "content",
+    [
+        *("", "[]", '{"files": 1}', '{"files": {"x": {"rows": 1}}}', '{"manifest_version": 1, "files": {}}'),
+        *('{"manifest_version": 3, "files": {}}', '{"manifest_version": [], "files": {}}'),
+    ],
 )
 def test_a_manifest_of_another_form_is_refused(folder: Path, content: str) -> None:
     (folder / MANIFEST).write_text(content, encoding="utf-8")
     with pytest.raises(VerificationError, match=rf"{MANIFEST} (is not a manifest|must be of version 1)"):
+        verify(str(folder))
+
+
+def test_a_manifest_that_leaves_a_file_out_is_refused(folder: Path) -> None:
+    content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    (folder / MANIFEST).write_text(json.dumps({**content, "manifest_version": 2}), encoding="utf-8")
+    with pytest.raises(VerificationError, match=r"list exactly the files of it .*dataset_card\.md"):
         verify(str(folder))

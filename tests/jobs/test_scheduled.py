@@ -1,18 +1,16 @@
 import csv
 import json
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
-from pipelines.contracts import LABELS, QUARANTINE, SHED, TRAINING_EXAMPLES
 from pipelines.errors import InputDataError, UsageError
-from pipelines.jobs.scheduled import Provenance, export, validate
+from pipelines.jobs.manifests import verify
+from pipelines.jobs.scheduled import validate
 from pipelines.settings import IntakeSettings, Settings
-from tests.builders import decision, frame, vote
 
 DATASET, DISAGREEMENTS, MANIFEST = "clean_training_dataset.jsonl", "disagreements.log", "manifest.json"
 HEADER = ["text", "annotator_id", "label", "confidence_score"]
@@ -37,46 +35,6 @@ def redact_one(subject: str | None, text: str, withheld: str | None) -> tuple[ob
     found = {"field": "text", "type": "PERSON", "start": start, "end": start + 3, "score": 0.9}
     folded = " ".join(text.split()).replace("Zoe", "<PERSON>")
     return None, folded, [found] if start >= 0 else [], None, "test"
-
-
-def exported(spark: SparkSession, out: Path) -> None:
-    gold = [
-        {**decision("r2", confidence=0.85), "text": 'comma, "quote"\nsecond\u2028line', "voters": ["human"]},
-        {**decision("r1", label="card"), "text": "où est ma carte ?", "voters": ["human", "slm"]},
-        # Its move to quarantine has begun: the newer row is there, this one not yet gone.
-        {**decision("r3"), "text": "moved", "voters": ["human"]},
-    ]
-    moved = decision("r3", decision_no=2, verdict="disagreement", reason="labels_disagree", labels=["a", "b"])
-    frames = [
-        frame(spark, TRAINING_EXAMPLES, *gold),
-        frame(spark, QUARANTINE, {**moved, "text": "moved\nhere"}),
-        frame(spark, SHED),
-        frame(spark, LABELS, vote("card", 0.9, "slm")),
-    ]
-    at = datetime(2026, 1, 5, 12, tzinfo=UTC)
-    provenance = Provenance("settings", "labels", {"gold.training_examples": 3}, at)
-    export(spark, *frames, str(out), provenance)
-
-
-def test_an_export_holds_the_rows_users_read_and_is_the_same_every_time(spark: SparkSession, tmp_path: Path) -> None:
-    exported(spark, tmp_path / "one")
-    exported(spark, tmp_path / "two")
-    assert (tmp_path / "one" / DATASET).read_text(encoding="utf-8") == (
-        '{"record_id": "r1", "text": "où est ma carte ?", "label": "card", "confidence": 0.9, '
-        '"voters": ["human", "slm"], "versions": ["human=file"]}\n'
-        '{"record_id": "r2", "text": "comma, \\"quote\\"\\nsecond\\u2028line", "label": "billing", "confidence": 0.85, '
-        '"voters": ["human"], "versions": ["human=file"]}\n'
-    )
-    assert (tmp_path / "one" / DISAGREEMENTS).read_text(encoding="utf-8") == "moved here | a,b | 2\n"
-    manifest = json.loads((tmp_path / "one" / MANIFEST).read_text(encoding="utf-8"))
-    assert [(name, facts["rows"]) for name, facts in manifest["files"].items()] == [(DATASET, 2), (DISAGREEMENTS, 1)]
-    assert manifest["not_clean"] == {"labels_disagree": 1}
-    assert [(model["kind"], model["name"]) for model in manifest["models"]] == [
-        ("model", "intent-slm"),
-        ("prompt", "intent-prompt"),
-    ]
-    for name in (DATASET, DISAGREEMENTS, MANIFEST):
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
 def write_csv(path: Path, *rows: list[object]) -> str:
@@ -126,6 +84,11 @@ def test_validate_judges_labelled_files_by_the_gates_rules(spark: SparkSession, 
     assert [row["record_id"] for row in rows if row["text"] == "no id"] == [NO_ID]
     log = (tmp_path / "out" / DISAGREEMENTS).read_text(encoding="utf-8")
     assert log == "two labels in two files | card,refund | 2\n"
+    # Texts are dealt out one by one, by what they say: the same file, the same splits.
+    assert [row["text"] for row in rows if row["split"] != "train"] == ["no id"]
+    assert [row["split"] for row in rows if row["text"] == "no id"] == ["test"]
+    assert verify(str(tmp_path / "out"))["contents"]["replaced"] == {"PERSON": 1}
+    assert (manifest["tables"], manifest["contents"]["voters"]) == ({}, {"human": 7})
     assert manifest["not_votes"] == {"text_empty": 1}
     assert manifest["not_clean"] == {
         "confidence_below_threshold": 1,

@@ -6,8 +6,8 @@ from pyspark.sql import DataFrame, Row, SparkSession
 
 from pipelines.contracts import DECISIONS, LABELS, QUARANTINE, SHED, TICKETS_SILVER, TRAINING_EXAMPLES
 from pipelines.gate_rules import GateRules
+from pipelines.gate_settings import GateSettings
 from pipelines.intents import LabelSet
-from pipelines.settings import GateSettings
 from pipelines.transforms.agreement import current, judge, place_decided, quarantined, shed_pointers, training_examples
 from pipelines.transforms.evidence import standing_votes
 from tests.builders import NOON, Values, decision, frame, record, vote

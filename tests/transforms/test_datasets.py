@@ -1,8 +1,15 @@
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
-from pipelines.contracts import LABELS, QUARANTINE, TRAINING_EXAMPLES
-from pipelines.transforms.datasets import disagreement_rows, model_rows, training_rows
-from tests.builders import Values, decision, frame, vote
+from pipelines.contracts import LABELS, QUARANTINE, TICKETS_SILVER, TRAINING_EXAMPLES
+from pipelines.transforms.datasets import (
+    disagreement_rows,
+    example_counts,
+    model_rows,
+    redaction_counts,
+    training_rows,
+)
+from tests.builders import NOON, Values, decision, frame, record, vote
 
 
 def disagreed(record_id: str, text: str | None, *labels: str) -> Values:
@@ -12,12 +19,41 @@ def disagreed(record_id: str, text: str | None, *labels: str) -> Values:
 
 def test_training_rows_come_in_the_order_of_their_ids(spark: SparkSession) -> None:
     rows = [{**decision(name), "text": f"text of {name}", "voters": ["human"]} for name in ("r2", "r10", "r1")]
-    training = training_rows(frame(spark, TRAINING_EXAMPLES, *rows))
-    assert training.columns == ["record_id", "text", "label", "confidence", "voters", "versions"]
+    training = training_rows(frame(spark, TRAINING_EXAMPLES, *rows).withColumn("split", F.lit("test")))
+    assert training.columns == ["record_id", "text", "label", "confidence", "voters", "versions", "split"]
     assert [tuple(row) for row in training.collect()] == [
-        ("r1", "text of r1", "billing", 0.9, ["human"], ["human=file"]),
-        ("r10", "text of r10", "billing", 0.9, ["human"], ["human=file"]),
-        ("r2", "text of r2", "billing", 0.9, ["human"], ["human=file"]),
+        ("r1", "text of r1", "billing", 0.9, ["human"], ["human=file"], "test"),
+        ("r10", "text of r10", "billing", 0.9, ["human"], ["human=file"], "test"),
+        ("r2", "text of r2", "billing", 0.9, ["human"], ["human=file"], "test"),
+    ]
+
+
+def test_rows_are_counted_by_what_they_are(spark: SparkSession) -> None:
+    rows = [
+        {**decision("r1"), "source": "email", "voters": ["human", "slm"], "created_at": NOON},
+        {**decision("r2"), "source": "chat", "voters": ["human"]},
+    ]
+    examples = frame(spark, TRAINING_EXAMPLES, *rows).withColumn("split", F.lit("train"))
+    assert [tuple(row) for row in example_counts(examples).collect()] == [
+        ("class", "train", "billing", 2),
+        ("month", None, "2026-01", 1),
+        ("month", None, "unknown", 1),
+        ("source", None, "chat", 1),
+        ("source", None, "email", 1),
+        ("version", None, "human=file", 2),
+        ("voter", None, "human", 2),
+        ("voter", None, "slm", 1),
+    ]
+    name = {"field": "text", "type": "PERSON", "start": 0, "end": 3, "score": 0.9}
+    tickets = frame(
+        spark,
+        TICKETS_SILVER,
+        record("r1", spans=[name, name, {**name, "field": "subject"}], redaction_version="p1"),
+        record("r9", spans=[name], redaction_version="p1"),
+    )
+    assert [tuple(row) for row in redaction_counts(tickets, examples).collect()] == [
+        ("policy", None, "p1", 1),
+        ("replaced", None, "PERSON", 2),
     ]
 
 

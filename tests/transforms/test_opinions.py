@@ -7,10 +7,10 @@ from pyspark.sql import Row, SparkSession
 
 from pipelines.contracts import DECISIONS, LABELS, TICKETS_SILVER
 from pipelines.gate_rules import GateRules, PinnedCalibration
+from pipelines.gate_settings import GateSettings
 from pipelines.intents import LabelSet
 from pipelines.kernels.calibration import Calibration
 from pipelines.kernels.vote_features import FEATURES, Votes, vote_features
-from pipelines.settings import GateSettings
 from pipelines.transforms.agreement import judge
 from pipelines.transforms.opinions import calibrated, pool_opinions, with_features
 from tests.builders import NOON, Values, frame, record, vote

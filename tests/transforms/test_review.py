@@ -3,7 +3,7 @@ import hashlib
 from pyspark.sql import SparkSession
 
 from pipelines.contracts import DECISIONS, REVIEW_QUEUE, TICKETS_SILVER
-from pipelines.settings import GateSettings
+from pipelines.gate_settings import GateSettings
 from pipelines.transforms.agreement import place_decided
 from pipelines.transforms.review import review_tasks
 from tests.builders import decision, frame, record

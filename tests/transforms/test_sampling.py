@@ -6,7 +6,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from pipelines.contracts import DECISIONS, LABELS, TICKETS_SILVER
-from pipelines.settings import GateSettings
+from pipelines.gate_settings import GateSettings
 from pipelines.transforms.agreement import newest_decisions
 from pipelines.transforms.review import lot
 from pipelines.transforms.sampling import (

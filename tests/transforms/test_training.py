@@ -3,7 +3,7 @@
 from pyspark.sql import SparkSession
 
 from pipelines.contracts import EMBEDDINGS, LABELS, TRAINING_EXAMPLES
-from pipelines.settings import GateSettings
+from pipelines.gate_settings import GateSettings
 from pipelines.transforms.training import learning_rows, likely_rows, may_teach
 from tests.builders import Values, frame, vote
 

@@ -5,7 +5,7 @@ import os
 import re
 
 from pipelines import errors
-from pipelines.errors import PipelineError, ServiceUnavailableError, StorageError
+from pipelines.errors import CheckpointMismatchError, PipelineError, ServiceUnavailableError, StorageError
 
 DETAILS = "Details stand in the workspace's logs/spark.log. Nothing is lost: run the same command again."
 
@@ -31,6 +31,20 @@ CAUSES: tuple[tuple[str, type[PipelineError], str], ...] = (
         errors.CheckpointMismatchError,
         "its checkpoint was made by an earlier version, which read fewer tables. Run again with --new-epoch: no row is "
         "written twice",
+    ),
+    (
+        r"Concurrent update to the log|Multiple streaming jobs detected|CONCURRENT_STREAM_LOG_UPDATE"
+        r"|ConcurrentTransactionException|another query with same id|query with that name is already active"
+        r"|CONCURRENT_TRANSACTION",
+        CheckpointMismatchError,
+        "another run of the same workspace uses its checkpoint at this moment. Let one of the two end, then run again",
+    ),
+    (
+        r"Checksum error|ChecksumException|Incomplete log file|Malformed log file|batch \d+ doesn't exist"
+        r"|Failed to read log file|MISSING_METADATA",
+        CheckpointMismatchError,
+        "a file of its checkpoint is damaged or missing. Put the checkpoint back from a backup, or run again with "
+        "--new-epoch: everything is read anew, and rows that stand already are not written twice",
     ),
     (r"OutOfMemoryError|Java heap space", PipelineError, "memory ran out. Lower kafka.max_messages_per_batch or raise "
      "spark.driver_memory"),

@@ -14,9 +14,9 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
+from pipelines.adapters.checkpoints import StreamPlan, checkpoint, known_epochs, list_names
 from pipelines.adapters.frames import escape_globs
 from pipelines.adapters.storage import hadoop_files, hadoop_jvm
-from pipelines.adapters.streams import StreamPlan, checkpoint, known_epochs, list_names
 from pipelines.errors import CheckpointMismatchError, StorageError
 from pipelines.transforms.label_rows import relative_path
 

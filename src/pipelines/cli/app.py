@@ -25,6 +25,7 @@ from pipelines.cli import (
     explain,
     exports,
     flow,
+    label_audit,
     looking,
     plan,
     project,
@@ -62,7 +63,9 @@ app.command()(assurance.certify)
 app.add_typer(versions.model)
 app.add_typer(versions.prompt)
 app.command()(exports.export)
+app.command()(exports.rebuild)
 app.command()(exports.verify)
+app.command("audit-labels")(label_audit.audit_labels)
 app.command()(evaluate.evaluate)
 app.command()(looking.status)
 app.command()(explain.explain)

@@ -1,51 +1,100 @@
-"""`export`, `verify`, `validate`: labelled data handed out and checked."""
+"""`export`, `rebuild`, `verify`, `validate`: labelled data handed out, made again, and checked."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from pyspark.sql import SparkSession
 
-from pipelines import contracts as tables
-from pipelines.adapters.delta import TableStore, read_table, table_version
+from pipelines.adapters.delta import TableStore, table_version
 from pipelines.adapters.redactor import build_redactor
+from pipelines.adapters.storage import open_folder
+from pipelines.adapters.time_travel import moment_of, refuse_gone_versions, versions_at
 from pipelines.cli.opening import open_scratch_spark, open_spark, open_tables
 from pipelines.cli.options import JsonOption, WorkspaceOption
 from pipelines.cli.screens import counting, out, show_json, show_table
 from pipelines.configuration import load_settings
+from pipelines.contracts import TRAINING_EXAMPLES
+from pipelines.declaration import Table
 from pipelines.errors import UsageError, WorkspaceError
 from pipelines.intents import label_set_hash
-from pipelines.jobs import scheduled
-from pipelines.jobs.manifests import Manifest
+from pipelines.jobs import exports, scheduled
+from pipelines.jobs.exports import EXPORTED
+from pipelines.jobs.manifests import MANIFEST, Manifest, read_manifest
 from pipelines.jobs.manifests import verify as verify_folder
+from pipelines.jobs.publication import Provenance, policy_of
 from pipelines.transforms.redaction import leave_texts
+from pipelines.vocabulary import Split
 from pipelines.workspace import Workspace, find_workspace
 
 OutOption = Annotated[
     str | None, typer.Option("--out", help="Folder, or URI Spark can write (s3://, abfss://, /Volumes/...).")
 ]
-EXPORTED = (tables.TRAINING_EXAMPLES, tables.QUARANTINE, tables.SHED, tables.LABELS)
+AsOfOption = Annotated[
+    str | None,
+    typer.Option("--as-of", help="Tables as they were: a version of gold.training_examples, or an ISO time (UTC)."),
+]
 
 
-def export(workspace: WorkspaceOption = None, out_uri: OutOption = None, as_json: JsonOption = False) -> None:
-    """Write clean_training_dataset.jsonl, disagreements.log and manifest.json (default: export/ in the workspace)."""
+def export(
+    workspace: WorkspaceOption = None, out_uri: OutOption = None, as_of: AsOfOption = None, as_json: JsonOption = False
+) -> None:
+    """Write the training data with splits, schemas, dataset card and manifest (default: export/ in the workspace)."""
     found = find_workspace(workspace)
     target = out_uri or str(found.root / "export")
     with counting("exporting"), open_spark(found) as spark:
-        manifest = export_tables(found, spark, open_tables(found, spark), target)
+        manifest = export_tables(found, spark, open_tables(found, spark), target, as_of)
     show_manifest(manifest, target, as_json)
 
 
-def export_tables(workspace: Workspace, spark: SparkSession, store: TableStore, target: str) -> Manifest:
-    """Export the workspace's tables as they stand now."""
-    versions = {table.full_name: table_version(spark, store, table) for table in EXPORTED}
-    gold, quarantine, shed, votes = (read_table(spark, store, table, versions[table.full_name]) for table in EXPORTED)
-    provenance = scheduled.Provenance(
-        settings_fingerprint=workspace.settings.fingerprint(),
+def export_tables(
+    workspace: Workspace, spark: SparkSession, store: TableStore, target: str, as_of: str | None = None
+) -> Manifest:
+    """Export the workspace's tables as they stand now, or as they stood."""
+    settings = workspace.settings
+    moment = moment_of(spark, store, TRAINING_EXAMPLES, as_of) if as_of else None
+    provenance = Provenance(
+        policy=policy_of(settings),
+        split=settings.export,
+        settings_fingerprint=settings.fingerprint(),
         label_set_hash=label_set_hash(workspace.intents),
-        tables=versions,
+        tables=pin_versions(spark, store, moment),
+        as_of=moment.isoformat() if moment else None,
     )
-    return scheduled.export(spark, gold, quarantine, shed, votes, target, provenance)
+    return exports.export(spark, exports.read_exported(spark, store, provenance.tables), target, provenance)
+
+
+def pin_versions(spark: SparkSession, store: TableStore, moment: datetime | None) -> dict[str, int]:
+    """Name the version of each table to read: today's, or that of a moment, if it is still there.
+
+    Raises:
+        VersionGoneError: when it is not.
+    """
+    if moment is None:
+        return {table.full_name: table_version(spark, store, table) for table in EXPORTED}
+    stood: Mapping[Table, int] = versions_at(spark, store, EXPORTED, moment)
+    refuse_gone_versions(spark, store, stood)
+    return {table.full_name: version for table, version in stood.items()}
+
+
+def rebuild(
+    manifest_path: Annotated[str, typer.Argument(metavar="MANIFEST", help="manifest.json of an export.")],
+    out_uri: Annotated[str, typer.Option("--out", help="Folder, or URI Spark can write, for the same files.")],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make an export again, byte for byte, from the table versions that its manifest names."""
+    found = find_workspace(workspace)
+    folder, _, name = manifest_path.rpartition("/")
+    with counting("rebuilding"), open_spark(found) as spark:
+        manifest = read_manifest(open_folder(folder or ".", spark), name or MANIFEST)
+        store = open_tables(found, spark)
+        rebuilt = exports.rebuild(spark, store, manifest, out_uri)
+    show_manifest(rebuilt, out_uri, as_json)
+    if not as_json:
+        out.print("Rebuilt: the data files are byte for byte what the manifest says.")
 
 
 def verify(
@@ -99,6 +148,10 @@ def show_manifest(manifest: Manifest, folder: str, as_json: bool) -> None:
         return
     rows = [(f"{folder}/{name}", facts["rows"], facts["sha256"]) for name, facts in manifest["files"].items()]
     show_table("Files", ("file", "rows", "SHA-256"), rows)
+    if "contents" in manifest:
+        classes = manifest["contents"]["classes"]
+        counted = [(split, sum(counts.values()), len(counts)) for split in Split if (counts := classes.get(split, {}))]
+        show_table("Splits", ("split", "rows", "classes"), counted)
     kept_back = [("not clean", reason, count) for reason, count in manifest["not_clean"].items()]
     kept_back += [("not a vote", reason, count) for reason, count in manifest["not_votes"].items()]
     if kept_back:

@@ -12,10 +12,10 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from pipelines import contracts
+from pipelines.adapters.checkpoints import StreamPlan
 from pipelines.adapters.delta import TableStore
 from pipelines.adapters.redactor import build_redactor
 from pipelines.adapters.spark import open_session, session
-from pipelines.adapters.streams import StreamPlan
 from pipelines.adapters.table_creation import ensure_tables
 from pipelines.adapters.text_annotator import build_annotator
 from pipelines.cli.screens import say

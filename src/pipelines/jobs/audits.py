@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from pyspark.sql import Row
 
+from pipelines.gate_settings import GateSettings
 from pipelines.intents import Intent
 from pipelines.kernels.audits import MISSING, Outcome, Watch, decide_audit, label_bounds, watch_errors
 from pipelines.kernels.drift import SIGNIFICANCE, measure_drift
 from pipelines.kernels.statistics import lower_bound
-from pipelines.settings import GateSettings
 from pipelines.transforms.assurance import MOST_VOTES
 
 LEAST_AUDITS = 20

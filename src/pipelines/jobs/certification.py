@@ -16,10 +16,10 @@ from pipelines.adapters.delta import BatchWrite, TableStore, append_once, next_b
 from pipelines.adapters.spark import hold
 from pipelines.contracts import CERTIFICATES, DECISIONS, LABELS, TICKETS_SILVER
 from pipelines.gate_rules import GateRules, PinnedCalibration
+from pipelines.gate_settings import GateSettings
 from pipelines.intents import Intent, LabelSet, label_set_hash
 from pipelines.jobs.audits import Audits, find_alarm, label_standing, read_audits
 from pipelines.kernels.certification import GRID, Certificate, certify, tally
-from pipelines.settings import GateSettings
 from pipelines.settings_base import fingerprint
 from pipelines.transforms.assurance import (
     count_reaching,

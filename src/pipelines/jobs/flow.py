@@ -6,8 +6,9 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 
+from pipelines.adapters.checkpoints import StreamPlan
 from pipelines.adapters.delta import TableStore
-from pipelines.adapters.streams import StreamPlan, read_appends
+from pipelines.adapters.streams import read_appends
 from pipelines.declaration import MapBatches, Table
 from pipelines.gate_rules import GateRules
 from pipelines.intents import LabelSet

@@ -33,7 +33,7 @@ def labels(flow: Flow) -> StreamingQuery:
         label(rows_of(batch, tables.TICKETS_SILVER), rows_of(batch, tables.ANNOTATIONS), flow, write)
 
     arrivals = flow.read_appends(tables.TICKETS_SILVER, tables.ANNOTATIONS)
-    return start(arrivals, write_batch, flow.planned("labels"), flow.store, tables.LABELS)
+    return start(arrivals, write_batch, flow.planned("labels"), flow.store, tables.LABELS, tables.EMBEDDINGS)
 
 
 def labels_again(flow: Flow) -> StreamingQuery:

@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pipelines import contracts as tables
 from pipelines.adapters.delta import TableStore, read_table
 from pipelines.adapters.spark import hold
-from pipelines.settings import AnnotationSettings, GateSettings
+from pipelines.gate_settings import AnnotationSettings, GateSettings
 from pipelines.transforms.agreement import newest_decisions
 from pipelines.transforms.clusters import current_clusters
 from pipelines.transforms.sampling import (

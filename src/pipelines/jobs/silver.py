@@ -29,7 +29,8 @@ def silver(flow: Flow) -> StreamingQuery:
         annotate(label_rows, flow, write)
 
     arrivals = flow.read_appends(tables.TICKETS_BRONZE, tables.LABEL_FILES)
-    return start(arrivals, write_batch, flow.planned("silver"), flow.store, tables.TICKETS_SILVER)
+    sinks = (tables.TICKETS_SILVER, tables.CLUSTER_MERGES, tables.ANNOTATIONS)
+    return start(arrivals, write_batch, flow.planned("silver"), flow.store, *sinks)
 
 
 def clean(tickets: DataFrame, label_rows: DataFrame, clusters: ClusterCache, flow: Flow, write: BatchWrite) -> None:

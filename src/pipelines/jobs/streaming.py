@@ -131,7 +131,8 @@ def gate(flow: Flow) -> StreamingQuery:
         route(hold(decided.transform(place_decided, records)), flow, write)
 
     arrivals = flow.read_appends(tables.TICKETS_SILVER, tables.LABELS, tables.COMMANDS, tables.CERTIFICATES)
-    return start(arrivals, write_batch, flow.planned("gate"), flow.store, tables.DECISIONS)
+    sinks = (tables.DECISIONS, *tables.PLACES.values(), tables.REVIEW_QUEUE)
+    return start(arrivals, write_batch, flow.planned("gate"), flow.store, *sinks)
 
 
 def route(placed: DataFrame, flow: Flow, write: BatchWrite) -> None:

@@ -10,9 +10,9 @@ from pyspark.sql import Row, SparkSession
 from pipelines.adapters.delta import TableStore, read_place, read_table, table_version
 from pipelines.adapters.frames import stream_rows
 from pipelines.contracts import CLUSTER_MERGES, EMBEDDINGS, LABELS, TRAINING_EXAMPLES
+from pipelines.gate_settings import GateSettings
 from pipelines.intents import Intent, examples_hash, label_set_hash, name_text
 from pipelines.kernels.student import LEAST_EXAMPLES, Likely, Student, fit_student
-from pipelines.settings import GateSettings
 from pipelines.transforms.clusters import current_clusters
 from pipelines.transforms.training import learning_rows, likely_rows, may_teach
 from pipelines.vocabulary import Place

@@ -135,15 +135,32 @@ def held_out(rows: Floats, places: Integers, labels: int, strength: float) -> tu
     """Mean loss (nats) and accuracy on examples that took no part in the fit, every label weighing the same."""
     examples = len(rows) - NAME_WEIGHT * labels
     folds = np.concatenate([stratify(places[:examples]), np.full(NAME_WEIGHT * labels, -1)])
-    losses, hits = np.zeros(len(rows)), np.zeros(len(rows))
-    for fold in range(FOLDS):
+    probabilities = out_of_fold(rows, places, labels, strength, folds)[:examples]
+    given = places[:examples]
+    losses = -np.log(probabilities[np.arange(examples), given])
+    shares = 1.0 / (labels * np.bincount(given, minlength=labels))[given]
+    return float((shares * losses).sum()), float((shares * (probabilities.argmax(axis=1) == given)).sum())
+
+
+def out_of_fold(rows: Floats, places: Integers, labels: int, strength: float, folds: Integers) -> Floats:
+    """Share each row out among the labels by a fit that did not see it.
+
+    Args:
+        rows: unit vectors, shape (rows, dimensions).
+        places: label of each row, shape (rows,).
+        labels: how many there are.
+        strength: the inverse of the penalty.
+        folds: which fold each row is of, from 0; a row of fold -1 is in every fit and gets no answer (zeros).
+
+    Returns:
+        Probabilities, shape (rows, labels).
+    """
+    probabilities = np.zeros((len(rows), labels))
+    for fold in range(int(folds.max(initial=-1)) + 1):
         held = folds == fold
         weights, biases = fit(rows[~held], places[~held], labels, strength)
-        probabilities = softmax(rows[held] @ weights.T + biases)
-        losses[held] = -np.log(probabilities[np.arange(held.sum()), places[held]])
-        hits[held] = probabilities.argmax(axis=1) == places[held]
-    shares = 1.0 / (labels * np.bincount(places[:examples], minlength=labels))[places[:examples]]
-    return float((shares * losses[:examples]).sum()), float((shares * hits[:examples]).sum())
+        probabilities[held] = softmax(rows[held] @ weights.T + biases)
+    return probabilities
 
 
 def stratify(places: Integers) -> Integers:

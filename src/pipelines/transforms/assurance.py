@@ -5,8 +5,8 @@ from datetime import datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from pipelines.gate_settings import GateSettings
 from pipelines.intents import LabelSet
-from pipelines.settings import GateSettings
 from pipelines.transforms.label_sets import as_of_today
 from pipelines.transforms.lots import in_audit, in_calibration
 from pipelines.transforms.people import newest_of_annotators

@@ -5,7 +5,7 @@ from pyspark.sql import functions as F
 
 from pipelines.columns import ALTERNATIVES
 from pipelines.contracts import LABELS
-from pipelines.settings import GateSettings
+from pipelines.gate_settings import GateSettings
 from pipelines.transforms.people import count_people
 from pipelines.vocabulary import UNKNOWN_LABEL, Voter
 

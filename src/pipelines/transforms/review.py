@@ -4,7 +4,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pipelines.contracts import REVIEW_QUEUE
-from pipelines.settings import GateSettings
+from pipelines.gate_settings import GateSettings
 from pipelines.transforms.lots import in_audit
 from pipelines.vocabulary import Reason, Verdict
 

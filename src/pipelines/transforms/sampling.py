@@ -7,7 +7,7 @@ from math import ceil
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from pipelines.settings import GateSettings
+from pipelines.gate_settings import GateSettings
 from pipelines.transforms.lots import in_audit, in_calibration, lot
 from pipelines.transforms.people import people_said
 from pipelines.vocabulary import UNKNOWN_LABEL, Purpose, Reason, Verdict, Voter

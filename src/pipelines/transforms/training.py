@@ -3,7 +3,7 @@
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from pipelines.settings import GateSettings
+from pipelines.gate_settings import GateSettings
 from pipelines.transforms.cascade import opinions
 from pipelines.transforms.lots import in_audit, in_calibration
 from pipelines.vocabulary import UNKNOWN_LABEL, Voter

@@ -106,13 +106,12 @@ def file_votes(label_rows: DataFrame) -> DataFrame:
     return label_rows.withColumns({**absent, **given}).select(*LABELS.payload_names)
 
 
-def named_rows(training: DataFrame, chosen: DataFrame) -> DataFrame:
-    """Give each clean row the record id its file gave it, where it gave one; in the order of the ids."""
+def named_rows(examples: DataFrame, chosen: DataFrame) -> DataFrame:
+    """Give each clean row the record id its file gave it, where it gave one."""
     names = chosen.select(F.col("record_id").alias("text_id"), "given_record_id")
     return (
-        training.withColumnRenamed("record_id", "text_id")
+        examples.withColumnRenamed("record_id", "text_id")
         .join(names, on="text_id", how="left")
         .withColumn("record_id", F.coalesce("given_record_id", "text_id"))
-        .select("record_id", "text", "label", "confidence", "voters", "versions")
-        .orderBy("record_id", "text")
+        .select(*examples.columns)
     )
