@@ -19,7 +19,8 @@ from pipelines.cli.versions import artifacts_of, open_registry
 from pipelines.errors import InputDataError
 from pipelines.gate_rules import GateRules, PinnedCalibration
 from pipelines.jobs import calibrating, certification
-from pipelines.jobs.certification import CERTIFIED, SUSPENDED, Subject
+from pipelines.jobs.certification import Subject
+from pipelines.jobs.promises import promise
 from pipelines.kernels.reliability import Bin
 from pipelines.workspace import Workspace, find_workspace
 
@@ -118,34 +119,3 @@ def show_certificate(certificate: dict[str, Any]) -> None:
     if named:
         headers = ("label", "audited", "wrong", "at most wrong", "floor", "suspended")
         show_table("What audits found for each label", headers, named)
-
-
-def promise(certificate: dict[str, Any]) -> list[str]:
-    """Say in sentences what a certificate promises, or why it promises nothing."""
-    target, sure = certificate["target_error"], certificate["confidence_level"]
-    evidence = (
-        f"Evidence: {certificate['audited']:,} accepted tickets drawn by hash and checked by people, "
-        f"{certificate['votes_spent']:,} votes; calibration {certificate['calibration'] or 'none yet'}; certificate "
-        f"{certificate['certificate_id']}."
-    )
-    if certificate["status"] == CERTIFIED:
-        return [
-            f"Certified: at most {target:.1%} of gold's labels are wrong, {sure:.0%} sure (bound "
-            f"{certificate['error_bound']:.1%}). The gate stands at {certificate['threshold']:.2f}; "
-            f"{certificate['coverage']:.1%} of all judged tickets reach it.",
-            evidence,
-        ]
-    needed = certificate["labels_needed"]
-    more = f"{needed:,} more audited tickets at the rate of errors seen" if needed else "fewer errors than were seen"
-    if certificate["status"] == SUSPENDED:
-        since = certificate["suspect_since"].astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-        return [
-            f"Suspended ({certificate['alarm']}). Gold decided since {since} is suspect, and the gate is stricter "
-            f"until new audits certify it again; that takes {more}.",
-            evidence,
-        ]
-    return [
-        f"Not certified: it cannot be said, {sure:.0%} sure, that at most {target:.1%} of gold's labels are wrong. "
-        f"That takes {more}. Get them to label: lakehouse annotate sample",
-        evidence,
-    ]

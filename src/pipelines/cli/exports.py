@@ -24,6 +24,7 @@ from pipelines.jobs import exports, scheduled
 from pipelines.jobs.exports import EXPORTED
 from pipelines.jobs.manifests import MANIFEST, Manifest, read_manifest
 from pipelines.jobs.manifests import verify as verify_folder
+from pipelines.jobs.promises import certificate_of_export
 from pipelines.jobs.publication import Provenance, policy_of
 from pipelines.transforms.redaction import leave_texts
 from pipelines.vocabulary import Split
@@ -62,6 +63,7 @@ def export_tables(
         label_set_hash=label_set_hash(workspace.intents),
         tables=pin_versions(spark, store, moment),
         as_of=moment.isoformat() if moment else None,
+        certificate=certificate_of_export(spark, store, moment),
     )
     return exports.export(spark, exports.read_exported(spark, store, provenance.tables), target, provenance)
 
