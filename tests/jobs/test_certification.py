@@ -106,7 +106,7 @@ def test_a_label_below_its_floor_leaves_gold_with_the_next_batch_and_comes_back(
     # Ten are refunds now, as two people say; ten that a person confirmed stay, and so do the other refunds.
     assert reasons == ["label_suspended"] * 20
     books = lake.count().ledger
-    assert (books["difference"], books["in_two_places"], books["gold"]) == (0, 0, 40)
+    assert (books["record_difference"], books["in_two_places"], books["gold"]) == (0, 0, 40)
     arrive(lake, 2, ["card"] * 40)
     audit(lake, 2, ["card"] * 40)
     lake.run("gate")
@@ -115,4 +115,4 @@ def test_a_label_below_its_floor_leaves_gold_with_the_next_batch_and_comes_back(
     lake.run("gate")
     assert "label_suspended" not in [reason for (reason,) in lake.rows("quarantine.tickets", "reason")]
     books = lake.count().ledger
-    assert (books["difference"], books["in_two_places"], books["gold"]) == (0, 0, 100)
+    assert (books["record_difference"], books["in_two_places"], books["gold"]) == (0, 0, 100)
