@@ -1,5 +1,6 @@
 """Eight ways in which a checkpoint and its table come apart: a right resume, or a refusal that says what recovers."""
 
+import contextlib
 import shutil
 import threading
 from collections.abc import Callable
@@ -241,3 +242,12 @@ def test_a_checkpoint_of_an_earlier_version_is_adopted(query: Copying) -> None:
     query.run()
     assert query.copied() == FIRST + LATER
     assert note.exists()
+
+
+def test_a_file_whose_checksum_alone_is_left_on_a_local_disk_stops_nothing_or_is_told_by_name(query: Copying) -> None:
+    (query.checkpoint / "commits" / "2").unlink()
+    query.arrive(LATER)
+    with contextlib.suppress(CheckpointMismatchError):
+        query.run()
+    query.recover()
+    assert query.copied() == FIRST + LATER
