@@ -30,6 +30,11 @@ class LabellingSettings:
     slm_below_confidence: float = 0.8
     slm_audit_share: float = 0.02
     """Share of the sure texts, chosen by hash of the text, that the language model votes on as well."""
+    student_likely_from: float = 0.5
+    """Mean of memory and student from which a text that neither the gate nor a person settled teaches the next student
+    too; nothing is chosen or measured by such texts. 1: hardly any."""
+    retry_seconds: int = 60
+    """Pause before texts are shown again to a voter that failed on them, with --continuous; else once a run."""
     slm_cache: bool = True
     """Take over the vote of the same versions on the same text instead of asking again."""
     slm_clusters: bool = True
@@ -54,12 +59,13 @@ class LabellingSettings:
             ("slm_candidates", 2),
             ("slm_examples", 0),
             ("slm_orders", 1),
+            ("retry_seconds", 1),
             ("slm_max_text_tokens", 1),
         ):
             require(getattr(self, key) >= least, f"labelling.{key}", f"must be at least {least}")
         between = 0 <= self.slm_from_confidence <= self.slm_below_confidence
         require(between, "labelling.slm_from_confidence", "must be between 0 and labelling.slm_below_confidence")
-        for key in ("slm_audit_share", "slm_cluster_audit_share"):
+        for key in ("slm_audit_share", "slm_cluster_audit_share", "student_likely_from"):
             require(0 <= getattr(self, key) <= 1, f"labelling.{key}", "must be between 0 and 1")
 
 

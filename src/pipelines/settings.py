@@ -130,10 +130,13 @@ class GateSettings:
     """Equal is enough."""
     audit_share: float = 0.02
     """Share of accepted records, chosen by hash, that people are asked to check."""
+    second_label_from: float = 0.1
+    """Mean probability from which the next likely label is kept beside the first: the text may have several intents."""
 
     def __post_init__(self) -> None:
         require(0 < self.min_confidence <= 1, "gate.min_confidence", "must be above 0 and at most 1")
         require(0 <= self.audit_share <= 1, "gate.audit_share", "must be between 0 and 1")
+        require(0 < self.second_label_from <= 1, "gate.second_label_from", "must be above 0 and at most 1")
 
     def fingerprint(self) -> str:
         """Name this gate; it stands on every decision."""

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     CONFIDENCE_BELOW_THRESHOLD = "confidence_below_threshold"
     LABELS_DISAGREE = "labels_disagree"
     INTENT_UNKNOWN = "intent_unknown"
+    LABELLING_FAILED = "labelling_failed"
     # Gate: the record is in gold and a person is asked to look at it all the same.
     AUDIT_SAMPLE = "audit_sample"
 
@@ -64,6 +65,14 @@ class Voter(StrEnum):
     MEMORY = "memory"
     STUDENT = "student"
     SLM = "slm"
+
+
+class NoAnswer(StrEnum):
+    """Why a voter has said nothing of a text; a served model's own reasons stand beside these."""
+
+    MODEL_FAILED = "model_failed"
+    LEADER_FAILED = "leader_failed"
+    NOT_ASKED = "not_asked"
 
 
 class Tier(StrEnum):

@@ -14,6 +14,12 @@ from tests.builders import NOON, Values, decision, frame, record, vote
 LATER = NOON + timedelta(hours=1)
 KNOWN = LabelSet(("billing", "card", "refund"))
 
+
+def failed(try_no: int, **changes: object) -> Values:
+    """A language model's vote that says why there is none."""
+    return vote(None, None, "slm", alternatives=[], failure="endpoint_timeout", try_no=try_no, **changes)
+
+
 # What is voted on each text, told apart by the text; each is judged alone but all in one Spark job.
 TEXTS: dict[str, list[Values]] = {
     "equal to the threshold": [vote("card", 0.8)],
@@ -50,6 +56,9 @@ TEXTS: dict[str, list[Values]] = {
         vote("card", 0.81, "memory", voted_at=LATER),
     ],
     "person unsure": [vote("card", 0.4), vote("card", 0.9, "slm")],
+    "given up": [vote("card", 0.95, "memory"), *[failed(try_no) for try_no in range(1, 6)]],
+    "given up by models, not by a person": [vote("card", 0.9), *[failed(try_no) for try_no in range(1, 6)]],
+    "answered since, though others failed later": [vote("card", 0.9, "slm"), failed(5, voted_at=LATER)],
 }
 
 
@@ -85,6 +94,9 @@ def verdicts(spark: SparkSession) -> dict[str, Row]:
         ("a model counts once", "low_confidence", "confidence_below_threshold", "card", 0.7, ["card"]),
         ("a model's newest vote", "accepted", None, "card", 0.81, ["card"]),
         ("person unsure", "accepted", None, "card", 0.9, ["card"]),
+        ("given up", "failed", "labelling_failed", "card", 0.475, ["card"]),
+        ("given up by models, not by a person", "accepted", None, "card", 0.9, ["card"]),
+        ("answered since, though others failed later", "accepted", None, "card", 0.9, ["card"]),
     ],
 )
 def test_verdicts(
@@ -128,6 +140,41 @@ def test_votes_on_one_copy_of_a_text_decide_every_copy_and_a_text_without_votes_
     assert judged(spark, records, [vote("card", 0.9)]) == [
         ("r1", 1, "accepted", "gold", "card"),
         ("r2", 1, "accepted", "gold", "card"),
+    ]
+
+
+def test_a_text_that_a_model_will_be_shown_again_is_pending(spark: SparkSession) -> None:
+    records = [record("r1"), record("r2", text="settled by a person")]
+    votes = [vote("card", 0.95, "memory"), failed(4), vote("card", 0.9, text="settled by a person")]
+    settled = failed(4, text="settled by a person")
+    assert judged(spark, records, [*votes, settled]) == [("r2", 1, "accepted", "gold", "card")]
+
+
+@pytest.mark.parametrize(
+    ("votes", "second"),
+    [
+        ([vote("card", 0.9, "memory", alternatives=[("card", 0.9), ("refund", 0.1)])], ("refund", 0.1)),
+        ([vote("card", 0.9, "memory", alternatives=[("card", 0.9), ("refund", 0.0999)])], (None, None)),
+        ([vote("card", 0.8, "memory", alternatives=[("card", 0.8), ("unknown", 0.2)])], (None, None)),
+        (
+            [
+                vote("card", 0.85, "memory", alternatives=[("card", 0.85), ("refund", 0.15)]),
+                vote("card", 0.85, "slm", alternatives=[("card", 0.85), ("refund", 0.06), ("billing", 0.09)]),
+            ],
+            ("refund", 0.105),
+        ),
+        ([vote("card", 0.95)], (None, None)),
+    ],
+)
+def test_a_second_label_is_kept_where_the_models_find_it_likely_enough(
+    spark: SparkSession, votes: list[Values], second: tuple[str | None, float | None]
+) -> None:
+    stored = frame(spark, LABELS, *votes), frame(spark, DECISIONS)
+    settings = GateSettings(second_label_from=0.1)
+    decided = judge(frame(spark, TICKETS_SILVER, record()), *stored, KNOWN, settings, NOON)
+    rows = training_examples(place_decided(decided, frame(spark, TICKETS_SILVER, record())))
+    assert [tuple(row) for row in rows.select("label", "second_label", "second_confidence").collect()] == [
+        ("card", *second)
     ]
 
 

@@ -60,7 +60,7 @@ def ask(
     texts: Sequence[tuple[str, str | None]],
     settings: LabellingSettings = AUTO,
     past: DataFrame | None = None,
-) -> dict[str, tuple[str, str | None, float]]:
+) -> dict[str, tuple[str, str | None, float | None]]:
     rows = [(hash_of(text), text, cluster, f"{place:03d}", [1.0], 0.0) for place, (text, cluster) in enumerate(texts)]
     nothing = frame(spark, LABELS)
     votes = vote(spark.createDataFrame(rows, SEEN), voters(by_number, model), settings, past or nothing).collect()
@@ -159,9 +159,9 @@ def test_an_earlier_vote_of_the_same_versions_is_taken_over(spark: SparkSession,
     assert [uncached[text][0] for text, _ in texts[:2]] == ["cluster", "model"]
 
 
-def test_a_text_that_got_no_answer_leads_nobody(spark: SparkSession) -> None:
+def test_a_text_that_got_no_answer_leads_nobody_and_who_would_have_followed_says_so(spark: SparkSession) -> None:
     votes = ask(spark, [("refund 0.7 fails", "c"), ("refund 0.7 second", "c")])
-    assert votes == {"refund 0.7 fails": ("model", None, 7.0)}
+    assert votes == {"refund 0.7 fails": ("model", None, 7.0), "refund 0.7 second": ("cluster", None, None)}
 
 
 def test_votes_do_not_depend_on_how_texts_are_batched(spark: SparkSession) -> None:

@@ -23,7 +23,10 @@ def ask_served(model: ServedModel, texts: Sequence[str], shortlists: Sequence[Se
     """
     questions = [write_question(text, chosen, task) for text, chosen in zip(texts, shortlists, strict=True)]
     answers = zip(shortlists, model.ask(questions), strict=True)
-    return [vote_row(Voter.SLM, read_shares(chosen, answer, task), cost_of(answer), task) for chosen, answer in answers]
+    return [
+        vote_row(Voter.SLM, read_shares(chosen, answer, task), cost_of(answer), task, str(answer.failure))
+        for chosen, answer in answers
+    ]
 
 
 def write_question(text: str, chosen: Sequence[int], task: Task) -> Question:

@@ -9,7 +9,7 @@ from pipelines.adapters.model_files import PinnedModel, PinnedVersions
 from pipelines.adapters.registry import LABELS
 from pipelines.intents import Intent, examples_hash, label_set_hash
 from pipelines.labelling_settings import LabellingSettings
-from pipelines.vocabulary import Tier, Voter
+from pipelines.vocabulary import NoAnswer, Tier, Voter
 
 DECIMALS = 6
 
@@ -68,8 +68,10 @@ def needed(pinned: PinnedVersions) -> PinnedModel:
     return pinned.slm
 
 
-def vote_row(voter: Voter, answer: Distribution, cost: Cost, task: Task) -> Row:
-    """Lay out a vote: what was said, by which versions, with which settings."""
+def vote_row(
+    voter: Voter, answer: Distribution, cost: Cost, task: Task, failure: str = NoAnswer.MODEL_FAILED.value
+) -> Row:
+    """Lay out a vote: what was said, by which versions, with which settings; without an answer, `failure` says why."""
     best, second = ([*answer, (None, None), (None, None)])[:2]
     by_slm = voter == Voter.SLM
     return {
@@ -85,6 +87,8 @@ def vote_row(voter: Voter, answer: Distribution, cost: Cost, task: Task) -> Row:
         "tokens_out": cost.tokens_out,
         "device": "endpoint" if by_slm and task.served else device(),
         **versions(voter, task),
+        "failure": None if answer else failure,
+        "try_no": 1,
     }
 
 

@@ -3,6 +3,8 @@
 import contextlib
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 from typing import Annotated
@@ -10,11 +12,13 @@ from typing import Annotated
 import typer
 
 from pipelines.adapters.text_annotator import annotator_problem
+from pipelines.cli.looking import show_questions
 from pipelines.cli.opening import open_broker, open_flow, open_spark, prepare_models, with_slm
 from pipelines.cli.options import JsonOption, SlmOption, WorkspaceOption
 from pipelines.cli.screens import counting, say, show_json, show_table, tell
-from pipelines.errors import UsageError
+from pipelines.errors import ModelUnavailableError, UsageError
 from pipelines.intents import load_intents
+from pipelines.jobs.reporting import count_spared
 from pipelines.jobs.runner import StageResult, drain, run_continuously
 from pipelines.settings import FeatureSettings
 from pipelines.workspace import INTENTS, Workspace, find_workspace
@@ -58,9 +62,16 @@ def run(
     results = list(run_stages(found, stages, new_epoch))
     if as_json:
         show_json(
-            [{"stage": result.name, "rows": result.rows, "seconds": round(result.seconds, 1)} for result in results]
+            [
+                {"stage": result.name, "rows": result.rows, "seconds": round(result.seconds, 1)}
+                | ({"spared": result.spared} if result.spared else {})
+                for result in results
+            ]
         )
     else:
+        for result in results:
+            if result.spared:
+                show_questions(result.spared)
         rows = [(result.name, result.rows, result.seconds) for result in results]
         show_table("Drained", ("stage", "rows written", "seconds"), rows, "Next: lakehouse status")
 
@@ -78,10 +89,17 @@ def runnable(stages: list[Stage], settings: FeatureSettings) -> list[Stage]:
 
 
 def run_stages(workspace: Workspace, stages: list[Stage], new_epoch: bool = False) -> Iterator[StageResult]:
-    """Drain stages in order; the broker and the models are only opened for the stages that need them."""
+    """Drain stages in order; the broker and the models are only opened for the stages that need them.
+
+    While the served model is away its tickets wait, and the stages behind go on with what there is.
+
+    Raises:
+        ModelUnavailableError: after the last stage, where labels could not be drained.
+    """
     check_inputs(workspace)
     if not stages:
         return
+    away: ModelUnavailableError | None = None
     with contextlib.ExitStack() as stack:
         servers = stack.enter_context(open_broker(workspace)) if Stage.BRONZE in stages else None
         spark = stack.enter_context(open_spark(workspace))
@@ -89,8 +107,18 @@ def run_stages(workspace: Workspace, stages: list[Stage], new_epoch: bool = Fals
         for stage in stages:
             if stage is Stage.LABELS:
                 prepare_models(workspace)
-            with counting(f"{stage}: micro-batches") as count:
-                yield drain(opened, str(stage), partial(tell, count))
+            try:
+                began = datetime.now(UTC)
+                with counting(f"{stage}: micro-batches") as count:
+                    result = drain(opened, str(stage), partial(tell, count))
+                if stage is Stage.LABELS and result.rows:
+                    spared = count_spared(spark, opened.store, workspace.settings.labelling, began)
+                    result = replace(result, spared=spared)
+                yield result
+            except ModelUnavailableError as error:
+                away = error
+    if away:
+        raise away
 
 
 def check_inputs(workspace: Workspace) -> None:
@@ -112,4 +140,4 @@ def keep_running(workspace: Workspace, stages: list[Stage], new_epoch: bool) -> 
         signal.signal(signal.SIGINT, signal.default_int_handler)
         say(f"Running {', '.join(stages)}. Ctrl-C lets the batch in hand end; servers: {servers or 'not needed'}")
         with counting("micro-batches") as count:
-            run_continuously(opened, [str(stage) for stage in stages], partial(tell, count), lambda: True)
+            run_continuously(opened, [str(stage) for stage in stages], partial(tell, count), lambda: True, say)

@@ -5,7 +5,7 @@ from pipelines.declaration import column, declare
 
 DECISIONS = declare(
     "gold.decisions",
-    1,
+    2,
     ("record_id", "decision_no"),
     "gate",
     "Append-only log of verdicts: the truth about where every record is",
@@ -16,6 +16,10 @@ DECISIONS = declare(
     column("place", STRING, "gold, quarantine, shed or discarded"),
     column("label", STRING, "Agreed label, or the best guess when there is none"),
     column("confidence", DOUBLE, "Probability that the label is right, 0 to 1; null without a vote"),
+    column(
+        "second_label", STRING, "The next likely label, where it is likely enough that the text has several intents"
+    ),
+    column("second_confidence", DOUBLE, "Mean over the models of their probability of it; null without one"),
     column("labels", STRINGS, "Labels of the standing votes, sorted"),
     column("parts", ALTERNATIVES, "What each voter gives the label: voter in `label`, its probability"),
     column("versions", STRINGS, "Voter versions, sorted: voter=model@version/prompt@version"),
@@ -25,11 +29,13 @@ DECISIONS = declare(
 
 TRAINING_EXAMPLES = declare(
     "gold.training_examples",
-    1,
+    2,
     ("record_id", "decision_no"),
     "gate",
     "Records whose label was accepted",
     *PLACED,
+    column("second_label", STRING, "Second intent of the text; null where it seems to have one only: the row's flag"),
+    column("second_confidence", DOUBLE, "Mean over the models of their probability of it; null without one"),
     column("voters", STRINGS, "Who voted, sorted"),
     column("versions", STRINGS, "Voter versions, sorted"),
 )

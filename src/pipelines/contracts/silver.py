@@ -98,7 +98,7 @@ EMBEDDINGS = declare(
 
 LABELS = declare(
     "silver.labels",
-    2,
+    3,
     ("vote_id",),
     "labels",
     "One row a vote; never changed, but that a text that is redacted again loses its hash",
@@ -131,5 +131,7 @@ LABELS = declare(
     column("label_set_hash", STRING, "Fingerprint of the intents that could be chosen"),
     column("examples_hash", STRING, "Fingerprint of the verified examples that were shown"),
     column("decoding", STRING, "Settings that decide the answer, as JSON"),
+    column("failure", STRING, "Why the voter has said nothing of the text; null for every other vote"),
+    column("try_no", INTEGER, "1 for a voter's first try at a text, +1 each time it is asked after a failure"),
     column("voted_at", TIMESTAMP, "When the micro-batch ran"),
 )

@@ -1,8 +1,9 @@
 """Labels: a vector for each new text, the cheap votes, then the language model's where it is asked.
 
-All votes of a batch are one transaction, before anything is routed.
+All votes of a batch are one transaction, before anything is routed. What a voter failed on is shown to it again.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from pyspark.sql import DataFrame
@@ -11,7 +12,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from pipelines import contracts as tables
 from pipelines.adapters.delta import BatchWrite, append_once, read_batches, read_table
 from pipelines.adapters.spark import hold
-from pipelines.adapters.streams import rows_of, start
+from pipelines.adapters.streams import read_ticks, rows_of, start
 from pipelines.faults import hit
 from pipelines.jobs.flow import Flow
 from pipelines.labelling_settings import LabellingSettings
@@ -19,6 +20,7 @@ from pipelines.transforms.cascade import asked_texts, plan_questions, same_answe
 from pipelines.transforms.embedding import embedded, known_vectors, new_vectors, where_known
 from pipelines.transforms.labelling import CAST, Voters, cast_votes, distinct_texts, voter_texts, with_vectors
 from pipelines.transforms.partitions import spread
+from pipelines.transforms.retries import failed_pairs, records_of, tried_again
 
 SEEN = ("text_hash", "voter_text", "vector", "latency_ms")
 """What voters are shown."""
@@ -34,18 +36,47 @@ def labels(flow: Flow) -> StreamingQuery:
     return start(arrivals, write_batch, flow.planned("labels"), flow.store, tables.LABELS)
 
 
+def labels_again(flow: Flow) -> StreamingQuery:
+    """Ticks -> silver.labels: at each tick one more try at what voters failed on; see `transforms.retries`."""
+
+    def write_batch(tick: DataFrame, write: BatchWrite) -> None:
+        try_again(flow, write)
+
+    plan = replace(flow.planned("labels_again"), trigger_seconds=flow.settings.labelling.retry_seconds)
+    return start(read_ticks(flow.spark), write_batch, plan, flow.store, tables.LABELS)
+
+
 def label(records: DataFrame, annotations: DataFrame, flow: Flow, write: BatchWrite) -> None:
     """Commit the vectors of a batch's texts, then all votes on its records."""
-    voters, texts = flow.pin_voters(), hold(records.transform(voter_texts))
-    votes = flow.spark.createDataFrame([], CAST)
-    if not texts.isEmpty():
-        once = hold(texts.transform(distinct_texts))
-        seen = once.transform(with_vectors, embed(texts, once, voters, flow, write))
-        past = read_table(flow.spark, flow.store, tables.LABELS)
-        votes = vote(seen, voters, flow.settings.labelling, past)
+    texts = hold(records.transform(voter_texts))
+    votes = flow.spark.createDataFrame([], CAST) if texts.isEmpty() else ask_all(texts, flow, write)
     cast = votes.transform(cast_votes, texts, annotations, datetime.now(UTC))
     append_once(cast, flow.store, tables.LABELS, write)
     hit("after_labels")
+
+
+def try_again(flow: Flow, write: BatchWrite) -> None:
+    """Show texts to those who failed on them once more; nobody leads or follows: each text is asked about itself."""
+    stored = read_table(flow.spark, flow.store, tables.LABELS)
+    failed = hold(stored.transform(failed_pairs))
+    if failed.isEmpty():
+        return
+    records = read_table(flow.spark, flow.store, tables.TICKETS_SILVER).join(
+        stored.transform(records_of, failed), on="record_id", how="left_semi"
+    )
+    texts = hold(records.transform(voter_texts).join(failed, on="text_hash", how="left_semi"))
+    alone = replace(flow.settings, labelling=replace(flow.settings.labelling, slm_clusters=False))
+    votes = ask_all(texts, replace(flow, settings=alone), write).transform(tried_again, failed, stored)
+    nobody = read_table(flow.spark, flow.store, tables.ANNOTATIONS).limit(0)
+    append_once(votes.transform(cast_votes, texts, nobody, datetime.now(UTC)), flow.store, tables.LABELS, write)
+    hit("after_labels_again")
+
+
+def ask_all(texts: DataFrame, flow: Flow, write: BatchWrite) -> DataFrame:
+    """Let everybody vote on texts (what `voter_texts` gave) as stored votes leave it open; gives `CAST`'s columns."""
+    voters, once = flow.pin_voters(), hold(texts.transform(distinct_texts))
+    seen = once.transform(with_vectors, embed(texts, once, voters, flow, write))
+    return vote(seen, voters, flow.settings.labelling, read_table(flow.spark, flow.store, tables.LABELS))
 
 
 def embed(texts: DataFrame, once: DataFrame, voters: Voters, flow: Flow, write: BatchWrite) -> DataFrame:
@@ -55,9 +86,10 @@ def embed(texts: DataFrame, once: DataFrame, voters: Voters, flow: Flow, write: 
     """
     stored = read_table(flow.spark, flow.store, tables.EMBEDDINGS)
     batches = once.transform(where_known, stored, voters)
-    known = once.transform(known_vectors, read_batches(stored, batches), voters)
+    there = read_batches(stored, batches)
+    known = once.transform(known_vectors, there, voters)
     vectors = hold(known.unionByName(once.transform(new_vectors, known, voters)))
-    append_once(texts.transform(embedded, vectors, voters), flow.store, tables.EMBEDDINGS, write)
+    append_once(texts.transform(embedded, vectors, voters, there), flow.store, tables.EMBEDDINGS, write)
     hit("after_embeddings")
     return vectors
 

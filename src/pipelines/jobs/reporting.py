@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -11,7 +12,7 @@ from pipelines.errors import LedgerError
 from pipelines.labelling_settings import LabellingSettings
 from pipelines.transforms.cluster_names import name_clusters
 from pipelines.transforms.clusters import current_clusters
-from pipelines.transforms.economy import cluster_sample, questions
+from pipelines.transforms.economy import cast_since, cluster_sample, questions
 from pipelines.transforms.landing import unread_files
 from pipelines.transforms.quality import (
     cluster_counts,
@@ -103,6 +104,13 @@ def report(spark: SparkSession, store: TableStore, settings: LabellingSettings) 
             clusters=clusters.result(),
             questions=asked.result() | sampled.result(),
         )
+
+
+def count_spared(spark: SparkSession, store: TableStore, settings: LabellingSettings, since: datetime) -> Counts:
+    """Count how the questions to the language model were answered, or spared, since some time: `Report.questions`."""
+    votes = read_table(spark, store, tables.LABELS).transform(cast_since, since)
+    asked = single_row(votes.transform(questions, settings.slm_below_confidence))
+    return asked | single_row(votes.transform(cluster_sample))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pyspark.errors import StreamingQueryException
 from pyspark.sql.streaming.query import StreamingQuery
@@ -10,6 +10,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from pipelines.adapters.delta import count_since
 from pipelines.adapters.failures import explain_failure
 from pipelines.declaration import Table
+from pipelines.errors import ModelUnavailableError
 from pipelines.jobs.flow import Flow
 from pipelines.jobs.streaming import SINKS, STREAMS
 
@@ -20,11 +21,16 @@ OnProgress = Callable[[str, int], None]
 
 @dataclass(frozen=True)
 class StageResult:
-    """What one stage did: rows it wrote to its first table, seconds from start to drained."""
+    """What one stage did: rows it wrote to its first table, seconds from start to drained.
+
+    Attributes:
+        spared: of labels, what the cascade spared the language model; see `reporting.count_spared`.
+    """
 
     name: str
     rows: int
     seconds: float
+    spared: dict[str, int] = field(default_factory=dict)
 
 
 def drain(flow: Flow, name: str, on_progress: OnProgress) -> StageResult:
@@ -53,19 +59,46 @@ def rows_written(flow: Flow, query: StreamingQuery, table: Table) -> int:
     return count_since(flow.spark, flow.store, table, query.name, min(batches))
 
 
-def run_continuously(flow: Flow, names: list[str], on_progress: OnProgress, keep_on: Callable[[], bool]) -> None:
-    """Keep all stages running in one session until `keep_on` says no, or one of them fails."""
+def run_continuously(
+    flow: Flow,
+    names: list[str],
+    on_progress: OnProgress,
+    keep_on: Callable[[], bool],
+    tell: Callable[[str], None] = lambda line: None,
+) -> None:
+    """Keep all stages running in one session until `keep_on` says no, or one of them fails.
+
+    A query that ends because the served model is away begins again after a pause; meanwhile the others go on.
+    """
     lasting = replace(flow, plan=replace(flow.plan, continuous=True))
+    begins = [begin for name in names for begin in STREAMS[name]]
     queries: list[StreamingQuery] = []
+    due: dict[int, float] = {}
     try:
-        queries.extend(begin(lasting) for name in names for begin in STREAMS[name])
+        queries.extend(begin(lasting) for begin in begins)
+        # A query that begins again goes on in the epoch that it began.
+        again = replace(lasting, plan=replace(lasting.plan, new_epoch=False))
         while keep_on():
-            for query in queries:
-                raise_failure(query)
+            for place, begin in enumerate(begins):
+                if place in due and time.monotonic() >= due[place]:
+                    del due[place]
+                    queries[place] = begin(again)
+                elif place not in due and is_waiting_for_model(queries[place], tell):
+                    due[place] = time.monotonic() + flow.settings.labelling.retry_seconds
             on_progress("all", batches_done(queries))
             time.sleep(POLL_SECONDS)
     finally:
-        stop(queries)
+        stop([query for place, query in enumerate(queries) if place not in due])
+
+
+def is_waiting_for_model(query: StreamingQuery, tell: Callable[[str], None]) -> bool:
+    """Tell whether a query has ended because the served model is away, and say so; any other failure is raised."""
+    try:
+        raise_failure(query)
+    except ModelUnavailableError as away:
+        tell(str(away))
+        return True
+    return False
 
 
 def wait_for(query: StreamingQuery, tick: Callable[[], None]) -> None:

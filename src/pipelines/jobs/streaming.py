@@ -24,7 +24,7 @@ from pipelines.adapters.streams import read_appends, read_kafka, read_ticks, row
 from pipelines.declaration import Table
 from pipelines.faults import hit
 from pipelines.jobs.flow import Flow
-from pipelines.jobs.labelling import labels
+from pipelines.jobs.labelling import labels, labels_again
 from pipelines.jobs.silver import silver
 from pipelines.transforms.agreement import (
     judge,
@@ -154,14 +154,14 @@ def route(placed: DataFrame, flow: Flow, write: BatchWrite) -> None:
 STREAMS: dict[str, tuple[Callable[[Flow], StreamingQuery], ...]] = {
     "bronze": (bronze_tickets, bronze_landed_files, bronze_label_files),
     "silver": (silver,),
-    "labels": (labels,),
+    "labels": (labels, labels_again),
     "gate": (gate,),
     "features": (features,),
 }
 SINKS: dict[str, tuple[Table, ...]] = {
     "bronze": (tables.TICKETS_BRONZE, tables.LANDED_FILES, tables.LABEL_FILES),
     "silver": (tables.TICKETS_SILVER,),
-    "labels": (tables.LABELS,),
+    "labels": (tables.LABELS, tables.LABELS),
     "gate": (tables.DECISIONS,),
     "features": (tables.TEXT_FEATURES,),
 }

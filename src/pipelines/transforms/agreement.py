@@ -15,6 +15,7 @@ from pipelines.intents import LabelSet
 from pipelines.settings import GateSettings
 from pipelines.transforms.evidence import list_votes, weigh_votes
 from pipelines.transforms.label_sets import as_of_today
+from pipelines.transforms.retries import MOST_TRIES
 from pipelines.vocabulary import UNKNOWN_LABEL, Place, Reason, Verdict
 
 CONFIDENCE_DECIMALS = 6
@@ -23,7 +24,7 @@ CONFIDENCE_DECIMALS = 6
 IDENTITY_NAMES = [field.name for field in IDENTITY]
 PLACED_NAMES = [field.name for field in PLACED]
 OUTCOME = "struct<verdict: string, reason: string, place: string>"
-COMPARED = ("verdict", "reason", "label", "confidence", "labels")
+COMPARED = ("verdict", "reason", "label", "confidence", "second_label", "labels")
 
 
 def judge(
@@ -39,7 +40,9 @@ def judge(
     The first rule that applies decides:
     1. A withheld record has no text to label, so no vote lifts it: `over_daily_limit` is shed; `text_too_long` and
        `redaction_failed` are quarantined.
-    2. A text nobody voted on yet has no decision: its records are pending. A discarded record stays discarded.
+    2. A text nobody voted on yet has no decision: its records are pending, as are those of a text that a model has
+       failed on and will be shown again; after the last try it has `failed`, unless a person's vote stands. A
+       discarded record stays discarded.
     3. No vote stands: `low_confidence`. Several standing labels: `disagreement`.
     4. The one standing label is `unknown` or not among the known ones: `unknown_intent`.
     5. Its confidence (see `evidence.weigh_votes`) is below the threshold: `low_confidence`. Else it is accepted.
@@ -62,7 +65,7 @@ def judge(
         records.select(*IDENTITY_NAMES, "withheld")
         .join(evidence, on="text_key", how="left")
         .join(previous.groupBy("record_id").agg(newest), on="record_id", how="left")
-        .where(F.col("withheld").isNotNull() | F.col("versions").isNotNull())
+        .where(F.col("withheld").isNotNull() | (F.col("versions").isNotNull() & ~_is_tried_again()))
         .select("*", outcome.alias("outcome"))
     )
     decided = judged.select(*IDENTITY_NAMES, "newest", "outcome.*", *_what_votes_say())
@@ -115,7 +118,8 @@ def place_decided(decided: DataFrame, records: DataFrame) -> DataFrame:
     # A left join: a decision is placed even if its record could not be read.
     return decided.join(known, on="record_id", how="left").select(
         *PLACED_NAMES,
-        *["verdict", "reason", "place", "labels", "parts", "versions", "kept_record_id", "received_day"],
+        *["verdict", "reason", "place", "second_label", "second_confidence", "labels", "parts", "versions"],
+        *["kept_record_id", "received_day"],
     )
 
 
@@ -165,6 +169,7 @@ def _outcome(labels: LabelSet, settings: GateSettings) -> Column:
         F.when(withheld == Reason.OVER_DAILY_LIMIT.value, _as(Verdict.SHED, Reason.OVER_DAILY_LIMIT, Place.SHED))
         .when(withheld == Reason.TEXT_TOO_LONG.value, _as(Verdict.TOO_LONG, Reason.TEXT_TOO_LONG))
         .when(withheld.isNotNull(), _as(Verdict.FAILED, Reason.REDACTION_FAILED))
+        .when(F.col("tries") >= MOST_TRIES, _as(Verdict.FAILED, Reason.LABELLING_FAILED))
         .when((standing == 0) & ~F.col("has_number"), _as(Verdict.LOW_CONFIDENCE, Reason.CONFIDENCE_MISSING))
         .when(standing == 0, _as(Verdict.LOW_CONFIDENCE, Reason.CONFIDENCE_BELOW_THRESHOLD))
         .when(standing > 1, _as(Verdict.DISAGREEMENT, Reason.LABELS_DISAGREE))
@@ -185,7 +190,8 @@ def _what_votes_say() -> list[Column]:
     """The evidence, emptied for withheld records: votes on other copies of a text are not about them."""
     is_open = F.col("withheld").isNull()
     nothing = {"labels": STRINGS, "parts": ALTERNATIVES, "versions": STRINGS}
-    plain = [F.when(is_open, F.col(name)).alias(name) for name in ("label", "confidence")]
+    named = ("label", "confidence", "second_label", "second_confidence")
+    plain = [F.when(is_open, F.col(name)).alias(name) for name in named]
     lists = [F.when(is_open, F.col(name)).otherwise(F.array().cast(kind)).alias(name) for name, kind in nothing.items()]
     return [*plain, *lists]
 
@@ -194,6 +200,10 @@ def _compared(prefix: str) -> Column:
     rounded = F.round(f"{prefix}confidence", CONFIDENCE_DECIMALS)
     columns = [rounded if name == "confidence" else F.col(f"{prefix}{name}") for name in COMPARED]
     return F.struct(*[column.alias(name) for column, name in zip(columns, COMPARED, strict=True)])
+
+
+def _is_tried_again() -> Column:
+    return F.coalesce(F.col("tries") < MOST_TRIES, F.lit(False))
 
 
 def _is_discarded() -> Column:

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from pipelines.labelling_settings import LabellingSettings
 from pipelines.transforms.evidence import MEAN_DECIMALS
 from pipelines.transforms.labelling import CAST, CAST_NAMES
-from pipelines.vocabulary import UNKNOWN_LABEL, Tier, Voter
+from pipelines.vocabulary import UNKNOWN_LABEL, NoAnswer, Tier, Voter
 
 HASH_DIGITS = 8
 SURE_DIGITS, FOLLOWER_DIGITS = 1, 1 + HASH_DIGITS
@@ -104,6 +104,8 @@ def plan_questions(asked: DataFrame, answers: DataFrame, settings: LabellingSett
 def taken_votes(planned: DataFrame, answered: DataFrame) -> DataFrame:
     """Let texts take over the vote on the same text, or the vote that leads their cluster.
 
+    Where the leader got no answer its followers have none either, and say so: they will be asked themselves.
+
     Args:
         planned: what `plan_questions` gave.
         answered: the model's votes on the texts that it was asked about; one without a label leads nobody.
@@ -118,9 +120,14 @@ def taken_votes(planned: DataFrame, answered: DataFrame) -> DataFrame:
     vote = F.coalesce("same", "led", "now")
     free = {"latency_ms": F.lit(0.0), "tokens_in": F.lit(0).cast("long"), "tokens_out": F.lit(0).cast("long")}
     taken = others.where(vote.isNotNull()).select("text_hash", vote.alias("vote"), tier.alias("taken"))
-    return (
-        taken.select("text_hash", "vote.*", "taken").withColumns({"tier": F.col("taken"), **free}).select(*CAST.names)
+    told = taken.select("text_hash", "vote.*", "taken").withColumns(
+        {"tier": F.col("taken"), "try_no": F.lit(1), **free}
     )
+    failure = {"voter": Voter.SLM.value, "tier": Tier.CLUSTER.value, "failure": NoAnswer.LEADER_FAILED.value}
+    left = others.where(vote.isNull()).select(
+        "text_hash", *(F.lit(value).alias(name) for name, value in failure.items()), F.lit(1).alias("try_no")
+    )
+    return told.select(*CAST.names).unionByName(left, allowMissingColumns=True)
 
 
 def _first(votes: DataFrame, asked: DataFrame, key: str, name: str) -> DataFrame:

@@ -1,5 +1,7 @@
 """What labels cost, and what the cascade's shortcuts cost in agreement: both are read from the votes themselves."""
 
+from datetime import datetime
+
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -8,6 +10,11 @@ from pipelines.vocabulary import UNKNOWN_LABEL, Tier, Voter
 
 VERSIONS = ("model_name", "model_version", "prompt_name", "prompt_version")
 SAME = (*VERSIONS, "model_hash", "prompt_hash", "label_set_hash", "examples_hash", "decoding")
+
+
+def cast_since(votes: DataFrame, since: datetime) -> DataFrame:
+    """Keep the votes that were cast at some time or later."""
+    return votes.where(F.col("voted_at") >= F.lit(since)).select(*votes.columns)
 
 
 def labelling_economy(votes: DataFrame) -> DataFrame:

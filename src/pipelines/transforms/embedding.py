@@ -31,7 +31,9 @@ def known_vectors(texts: DataFrame, stored: DataFrame, voters: Voters) -> DataFr
     Returns:
         `ENCODED`'s columns, one row a text.
     """
-    same = stored.where(_by(voters)).join(texts.select("text_hash"), on="text_hash", how="left_semi")
+    same = stored.where(_by(voters) & F.col("vector").isNotNull()).join(
+        texts.select("text_hash"), on="text_hash", how="left_semi"
+    )
     once = same.groupBy("text_hash").agg(F.min_by("vector", "record_id").alias("vector"))
     return once.withColumn("latency_ms", F.lit(0.0))
 
@@ -46,19 +48,22 @@ def encoded(texts: DataFrame, voters: Voters) -> DataFrame:
     return spread(texts.select("text_hash", "voter_text"), "text_hash").mapInPandas(voters.encode, ENCODED)
 
 
-def embedded(texts: DataFrame, vectors: DataFrame, voters: Voters) -> DataFrame:
-    """Give each record the vector of its text.
+def embedded(texts: DataFrame, vectors: DataFrame, voters: Voters, stored: DataFrame) -> DataFrame:
+    """Give each record the vector of its text, once; a text that could not be read has none, and is tried again.
 
     Args:
         texts: what `labelling.voter_texts` gave.
         vectors: `ENCODED`'s columns.
         voters: by whose encoder.
+        stored: rows of silver.embeddings in which these texts stand.
 
     Returns:
         Payload of silver.embeddings.
     """
     versions = {name: F.lit(value) for name, value in voters.encoder.items()}
-    rows = texts.select(*IDENTITY_NAMES, "text_hash").join(vectors, on="text_hash", how="inner")
+    there = stored.where(_by(voters)).select("record_id", "text_hash")
+    new = texts.select(*IDENTITY_NAMES, "text_hash").join(there, on=["record_id", "text_hash"], how="left_anti")
+    rows = new.join(vectors.where("vector IS NOT NULL"), on="text_hash", how="inner")
     return rows.withColumns(versions).select(*EMBEDDINGS.payload_names)
 
 

@@ -6,7 +6,7 @@ from pyspark.sql import functions as F
 from pipelines.columns import ALTERNATIVES
 from pipelines.contracts import LABELS
 from pipelines.settings import GateSettings
-from pipelines.vocabulary import Voter
+from pipelines.vocabulary import UNKNOWN_LABEL, Voter
 
 MEAN_DECIMALS = 9
 """A mean is rounded before it is compared, or (0.7 + 0.8 + 0.9) / 3 would not reach 0.8."""
@@ -23,11 +23,12 @@ def weigh_votes(votes: DataFrame, settings: GateSettings) -> DataFrame:
     `label` is the label of the most confident vote (equal ones: the first by name); when one label stands, it is that.
     `confidence` is the highest human confidence in it if a human vote stands; else the mean, over all model voters that
     were asked, of their probability of it: what a voter lists for it, 0 when it lists it not at all. A voter counts
-    once, with its newest vote, however many copies of the text it saw.
+    once, with its newest vote, however many copies of the text it saw; a failure never takes an answer's place.
 
     Returns:
-        One row a text: text_key, label, confidence, labels (standing, sorted), has_number (some vote has a usable
-        confidence), parts (probability by voter), versions.
+        One row a text: text_key, label, confidence, second_label and second_confidence (see `_second`), labels
+        (standing, sorted), has_number (some vote has a usable confidence), parts (probability by voter), versions,
+        tries (of a model that has failed on it and not answered, where no person's vote stands; else null).
     """
     asked = (
         votes.withColumns({"number": _usable(F.col("confidence")), "stands": _stands(settings.min_confidence)})
@@ -35,16 +36,18 @@ def weigh_votes(votes: DataFrame, settings: GateSettings) -> DataFrame:
         .withColumn("gives", F.when(F.col("voter") != Voter.HUMAN.value, _probability_of(F.col("best"))))
     )
     by_voter = asked.groupBy("text_key", "best", "voter").agg(
-        F.max(F.struct("voted_at", "number", "vote_id", "gives"))["gives"].alias("model_gives"),
+        F.max(F.struct(*_newest())).alias("newest"),
         F.max(F.when(F.col("label") == F.col("best"), F.col("number"))).alias("human_gives"),
         F.collect_set(F.when(F.col("stands"), F.col("label"))).alias("labels"),
         F.collect_set(_version()).alias("versions"),
         F.max("number").alias("number"),
+        F.max("try_no").alias("tries"),
     )
     is_human = F.col("voter") == Voter.HUMAN.value
+    has_failed = ~is_human & ~F.col("newest.answers")
     part = F.struct(
         F.col("voter").alias("label"),
-        F.when(is_human, F.col("human_gives")).otherwise(F.col("model_gives")).alias("probability"),
+        F.when(is_human, F.col("human_gives")).otherwise(F.col("newest.gives")).alias("probability"),
     )
     by_text = by_voter.groupBy("text_key", F.col("best").alias("label")).agg(
         F.array_sort(F.array_distinct(F.flatten(F.collect_list("labels")))).alias("labels"),
@@ -52,12 +55,19 @@ def weigh_votes(votes: DataFrame, settings: GateSettings) -> DataFrame:
         F.array_sort(F.collect_list(part)).cast(ALTERNATIVES).alias("parts"),
         F.max(F.when(is_human, F.col("human_gives"))).alias("human"),
         F.max("number").isNotNull().alias("has_number"),
+        F.max(F.when(has_failed, F.col("tries"))).alias("tries"),
+        F.max(is_human & (F.size("labels") > 0)).alias("is_settled"),
+        F.flatten(F.collect_list(F.when(~is_human, F.col("newest.alternatives")))).alias("listed"),
+        F.count_if(~is_human).alias("models"),
     )
     by_human = F.when(F.col("human") >= settings.min_confidence, F.col("human"))
     confidence = F.when(F.col("has_number"), F.coalesce(by_human, _mean_of_models(), F.col("human")))
-    return by_text.select(
-        "text_key", "label", confidence.alias("confidence"), "labels", "has_number", "parts", "versions"
-    )
+    second, tries = _second(settings.second_label_from), F.when(~F.col("is_settled"), F.col("tries"))
+    return by_text.withColumn("second", second).select(
+        "text_key", "label", confidence.alias("confidence"), F.col("second.label").alias("second_label"),
+        (-F.col("second.less")).alias("second_confidence"), "labels", "has_number", "parts", "versions",
+        tries.alias("tries"),
+    )  # fmt: skip
 
 
 def list_votes(votes: DataFrame) -> DataFrame:
@@ -78,6 +88,32 @@ def _usable(confidence: Column) -> Column:
 def _stands(min_confidence: float) -> Column:
     number = _usable(F.col("confidence"))
     return F.coalesce((number >= min_confidence) & F.col("label").isNotNull(), F.lit(False))
+
+
+def _newest() -> list[Column]:
+    """What ranks a voter's votes on a text, and what the highest one tells."""
+    return [
+        F.col("failure").isNull().alias("answers"),
+        *map(F.col, ("voted_at", "number", "vote_id", "gives", "alternatives")),
+    ]
+
+
+def _second(least: float) -> Column:
+    """Give the likeliest label beside the first, by the mean over all models, where it reaches `least`: less, label."""
+    names = F.array_distinct(F.transform("listed", lambda one: one["label"]))
+    others = F.filter(names, lambda name: (name != F.col("label")) & (name != UNKNOWN_LABEL))
+
+    def mean(name: Column) -> Column:
+        given = F.transform(
+            F.filter("listed", lambda one: one["label"] == name),
+            lambda one: F.coalesce(_usable(one["probability"]), F.lit(0.0)),
+        )
+        total = F.aggregate(given, F.lit(0.0), lambda total, probability: total + probability)
+        return F.round(total / F.col("models"), MEAN_DECIMALS)
+
+    ranked = F.array_sort(F.transform(others, lambda name: F.struct((-mean(name)).alias("less"), name.alias("label"))))
+    first = F.try_element_at(ranked, F.lit(1))
+    return F.when(first["less"] <= -least, first)
 
 
 def _most_confident_first() -> Column:

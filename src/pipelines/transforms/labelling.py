@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -18,7 +18,7 @@ IDENTITY_NAMES = [field.name for field in IDENTITY]
 CAST_NAMES = [
     "voter", "label", "confidence", "second_label", "second_confidence", "alternatives", "tier", "latency_ms",
     "tokens_in", "tokens_out", "device", "model_name", "model_version", "model_hash", "prompt_name", "prompt_version",
-    "prompt_hash", "label_set_hash", "examples_hash", "decoding",
+    "prompt_hash", "label_set_hash", "examples_hash", "decoding", "failure", "try_no",
 ]  # fmt: skip
 CAST = uncommented([T.StructField("text_hash", T.StringType()), *(LABELS.columns[name] for name in CAST_NAMES)])
 """What voters give for each text they are shown: one row a vote."""
@@ -58,6 +58,11 @@ class Voters:
     ask: MapBatches | None
     asked_by: dict[str, str]
     render: Callable[[str], str] | None = None
+
+
+def received_since(records: DataFrame, day: date) -> DataFrame:
+    """Keep the records that were received from a day on."""
+    return records.where(F.col("received_day") >= F.lit(day)).select(*records.columns)
 
 
 def voter_texts(records: DataFrame) -> DataFrame:
@@ -145,5 +150,10 @@ def human_votes(annotations: DataFrame) -> DataFrame:
 
 
 def _vote_id() -> Column:
-    """SHA-256 over everything in `DECIDES`, as a JSON list: two different lists cannot read the same."""
-    return F.sha2(F.to_json(F.array(*(F.coalesce(F.col(name), F.lit("")) for name in DECIDES))), 256)
+    """SHA-256 over everything in `DECIDES`, as a JSON list: two different lists cannot read the same.
+
+    From the second try on its number stands at the end.
+    """
+    listed = F.array(*(F.coalesce(F.col(name), F.lit("")) for name in DECIDES))
+    again = F.when(F.col("try_no") > 1, F.array(F.col("try_no").cast("string")))
+    return F.sha2(F.to_json(F.concat(listed, F.coalesce(again, F.array().cast("array<string>")))), 256)

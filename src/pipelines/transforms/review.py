@@ -23,6 +23,7 @@ def review_tasks(placed: DataFrame, settings: GateSettings) -> DataFrame:
         Payload of gold.review_queue; `task` is the decision's reason, or `audit_sample`.
     """
     asked = F.col("verdict").isin([verdict.value for verdict in ASKED])
+    asked |= F.col("reason").eqNullSafe(Reason.LABELLING_FAILED.value)
     audited = (F.col("verdict") == Verdict.ACCEPTED.value) & _in_share(settings.audit_share)
     task = F.when(asked, F.col("reason")).when(audited, F.lit(Reason.AUDIT_SAMPLE.value))
     choices = F.array_sort(F.array_compact(F.array_union("labels", F.array("label"))))
