@@ -1,16 +1,24 @@
 """`lakehouse plan`: what labelling a file would take and give, measured on a sample of it."""
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
 
+from pipelines.adapters.delta import BatchWrite, append_once
+from pipelines.adapters.table_creation import ensure_tables
 from pipelines.adapters.text_files import NamedText
 from pipelines.cli.app import run
+from pipelines.cli.opening import table_store
+from pipelines.contracts import TICKETS_SILVER
+from pipelines.intents import load_intents
 from pipelines.jobs.label_application import Labelled
 from pipelines.jobs.planning import choose_sample, expect
 from pipelines.labelling_settings import EndpointSettings
+from pipelines.workspace import init_workspace
+from tests.builders import frame, record
 from tests.cli.test_apply_label import INTENTS
 
 
@@ -71,5 +79,28 @@ def test_a_plan_shows_a_redacted_prompt_and_what_to_expect(
     assert told["prompt"].rstrip().endswith("Intent:")
     assert told["tokens_in"] > 30 * 50
     assert told["minutes"] > 0
+    assert run(["plan", str(file), "--since", "2026-01-05", *options]) == 64
+    assert run(["plan", *options]) == 64
     file.write_text("text\n", encoding="utf-8")
     assert run(["plan", str(file), "--text-column", "text", *options]) == 65
+
+
+def test_a_plan_of_what_stands_in_silver_counts_the_records_from_that_day_on(
+    spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "intents.yml").write_text(INTENTS, encoding="utf-8")
+    root = tmp_path / "project"
+    store = table_store(init_workspace(root, load_intents(tmp_path / "intents.yml")))
+    ensure_tables(spark, store, (TICKETS_SILVER,))
+    days = [(4, "an old one"), (5, "I lost my card, <PERSON> has it"), (6, "refund me"), (6, None)]
+    rows = [
+        record(f"{number}", text=text, received_day=date(2026, 1, day), withheld=None if text else "text_too_long")
+        for number, (day, text) in enumerate(days)
+    ]
+    append_once(frame(spark, TICKETS_SILVER, *rows), store, TICKETS_SILVER, BatchWrite("silver", 1, 0))
+    options = ["--workspace", str(root), "--slm", "all", "--json"]
+    assert run(["plan", "--since", "2026-01-05", *options]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["texts"], told["sampled"], told["calls"]) == (2, 2, 2)
+    assert "<PERSON> has it" in told["prompt"]
+    assert run(["plan", "--since", "2026-01-07", *options]) == 65

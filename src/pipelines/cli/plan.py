@@ -1,15 +1,17 @@
-"""`plan`: what labelling a file would take and give, before anything runs."""
+"""`plan`: what labelling a file, or what stands in silver, would take and give, before anything runs."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pipelines.adapters.spark import worker_count
 from pipelines.adapters.text_files import read_named_texts
-from pipelines.cli.opening import open_spark, open_trial
+from pipelines.cli.opening import open_spark, open_tables, open_trial
 from pipelines.cli.options import (
-    FileArgument,
     IdColumn,
     IntentsOption,
     JsonOption,
@@ -18,13 +20,19 @@ from pipelines.cli.options import (
     WorkspaceOption,
 )
 from pipelines.cli.screens import counting, out, show_json, show_table
-from pipelines.errors import InputDataError
+from pipelines.errors import InputDataError, UsageError
 from pipelines.jobs.label_application import label_texts
-from pipelines.jobs.planning import Plan, asked_text, choose_sample, expect
+from pipelines.jobs.planning import Plan, Sample, asked_text, expect, sample_file, sample_since
+from pipelines.transforms.redaction import leave_texts
+from pipelines.workspace import find_workspace
 
 
 def plan(
-    file: FileArgument,
+    file: Annotated[Path | None, typer.Argument(help="CSV, JSONL or Parquet; or --since.")] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option("--since", formats=["%Y-%m-%d"], help="Instead of a file: records of silver from this day on."),
+    ] = None,
     text_column: TextColumn = None,
     id_column: IdColumn = None,
     sample: Annotated[int, typer.Option("--sample", min=1, help="Texts that are labelled to find out.")] = 100,
@@ -33,23 +41,44 @@ def plan(
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what labelling a file would take (calls, tokens, minutes, money) and give, with one whole prompt to read."""
-    texts = read_named_texts(file, text_column, id_column)
-    if not texts:
-        raise InputDataError(f"{file} has no rows: there is nothing to plan.")
-    with open_trial(workspace, intents, slm) as (chosen, trial):
-        with open_spark(chosen) as spark, counting("labelling a sample", min(sample, len(texts))) as count:
-            labelled = [*label_texts(spark, choose_sample(texts, sample), trial)]
+    """Say what labelling a file would take (calls, tokens, minutes, money) and give, with one whole prompt to read.
+
+    With --since it is the records that were received from a day on, as if none had been voted on.
+    """
+    if (file is None) == (since is None):
+        raise UsageError("Name a file, or a day with --since: one of them.")
+    # Before any session: a wrong call must not cost a start of Spark.
+    chosen_texts = sample_file(read_named_texts(file, text_column, id_column), sample) if file else None
+    found = workspace if file else find_workspace(workspace).root
+    with open_trial(found, intents, slm) as (chosen, trial):
+        with open_spark(chosen) as spark, counting("labelling a sample", sample) as count:
+            if since:
+                # What stands in silver has been redacted.
+                trial = replace(trial, redactor=leave_texts)
+                chosen_texts = sample_since(spark, open_tables(chosen, spark), since.date(), sample)
+            asked = refuse_nothing(chosen_texts)
+            labelled = [*label_texts(spark, asked.texts, trial)]
             count(len(labelled))
             workers = worker_count(spark)
         text, render = asked_text(labelled), trial.voters.render
         prompt = render(text) if render and text is not None else None
     names = trial.labels.names
-    expected = expect(labelled, len(texts), workers, trial.settings.endpoint)
+    expected = expect(labelled, asked.total, workers, trial.settings.endpoint)
     if as_json:
         show_json({**expected.as_dict(), "labels": [*names], "prompt": prompt})
     else:
         show_plan(expected, names, prompt)
+
+
+def refuse_nothing(sample: Sample | None) -> Sample:
+    """Refuse a plan of nothing.
+
+    Raises:
+        InputDataError: when there is no text.
+    """
+    if sample is None or not sample.texts:
+        raise InputDataError("There is nothing to plan: the file has no rows, or no record is that young.")
+    return sample
 
 
 def show_plan(expected: Plan, names: Sequence[str], prompt: str | None) -> None:

@@ -1,13 +1,19 @@
-"""What labelling a file would take and give, from a sample of it: calls, tokens, time, money, coverage."""
+"""What labelling some texts would take and give, from a sample of them: calls, tokens, time, money, coverage."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from hashlib import sha256
 
+from pyspark.sql import SparkSession
+
+from pipelines.adapters.delta import TableStore, read_table
 from pipelines.adapters.text_files import NamedText
+from pipelines.contracts import TICKETS_SILVER
 from pipelines.jobs.label_application import Labelled
 from pipelines.kernels.statistics import clopper_pearson
 from pipelines.labelling_settings import EndpointSettings
+from pipelines.transforms.labelling import received_since, voter_texts
 from pipelines.vocabulary import Tier, Verdict, Voter
 
 
@@ -40,6 +46,30 @@ class Plan:
     def as_dict(self) -> dict[str, object]:
         """For `--json`."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Some of many texts.
+
+    Attributes:
+        total: how many there are.
+    """
+
+    texts: list[NamedText]
+    total: int
+
+
+def sample_file(texts: Sequence[NamedText], most: int) -> Sample:
+    """Take some texts of a file."""
+    return Sample(choose_sample(texts, most), len(texts))
+
+
+def sample_since(spark: SparkSession, store: TableStore, day: date, most: int) -> Sample:
+    """Take some records that were received from a day on, as voters see them: the first by their id, a hash."""
+    records = read_table(spark, store, TICKETS_SILVER).transform(received_since, day).transform(voter_texts)
+    rows = records.select("record_id", "voter_text").orderBy("record_id").limit(most).collect()
+    return Sample([NamedText(row["record_id"], row["voter_text"]) for row in rows], records.count())
 
 
 def choose_sample(texts: Sequence[NamedText], most: int) -> list[NamedText]:
