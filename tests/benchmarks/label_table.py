@@ -3,7 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tests.benchmarks.several_intents import several_table
+
 Figures = Mapping[str, Any]
+
+STREAM = """\
+`after a stream`: the student has also learnt what memory and student found likely of the other half's texts, whose
+labels nobody was told; how likely a text must be, and the penalty, were chosen with the halves the other way round."""
 
 HEAD = """# How right the voters are
 Made by `make bench-labels`. 10 verified examples an intent, {seeds} seeds: mean (least to greatest).
@@ -12,16 +18,19 @@ Confidences are as the voters give them, before any calibration."""
 
 def make_table(result: Figures) -> str:
     """Write the page."""
-    banking, unknown = result["banking77"], result["clinc150"]
+    banking, unknown, several = (result[name] for name in ("banking77", "clinc150", "nlupp"))
     parts = [
         HEAD.format(seeds=result["seeds"]),
         f"## banking77: 77 intents, {banking['texts a seed']:,} texts a seed",
         voters_table(banking["voters"]),
+        STREAM,
         f"Right label on the memory's shortlist: {shortlists(banking['shortlist recall'])}.",
         "## Reliability on banking77: share that is right, by the voter's own confidence",
         curves_table(banking["voters"]),
         f"## clinc150: 150 intents, {unknown['known']:,} texts of these and {unknown['unknown']:,} of none",
         unknown_table(unknown),
+        f"## nlupp: {several['intents']} intents, {several['texts']:,} texts, several intents a text",
+        several_table(several),
     ]
     return "\n\n".join(parts)
 

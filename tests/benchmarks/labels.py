@@ -5,7 +5,8 @@
 banking77: of each of the 77 intents 10 texts, drawn by seed, are the verified examples; the rest is dealt into two
 halves by the same seed. Every constant of the voters was chosen on first halves; the table shows the second ones.
 clinc150: 10 examples of each of the 150 intents against the validation file with its out-of-scope texts: how well
-`unknown` is told. `--vectors FOLDER` keeps what was encoded for the next time.
+`unknown` is told. nlupp: how often a second label is right, see `several_intents`. `--vectors FOLDER` keeps what was
+encoded for the next time.
 """
 
 import argparse
@@ -21,10 +22,11 @@ from scipy.stats import rankdata
 
 from pipelines.adapters.embedded_models import cache_folder, prepare_encoder
 from pipelines.kernels.combination import pool
-from pipelines.kernels.neighbours import build_memory, compare_many, known_probability, shortlist_recall
+from pipelines.kernels.neighbours import Memory, build_memory, compare_many, known_probability, shortlist_recall
 from pipelines.kernels.statistics import clopper_pearson
-from pipelines.kernels.student import fit_student, predict
+from pipelines.kernels.student import Likely, Student, fit_student, predict
 from pipelines.labelling_settings import LabellingSettings
+from tests.benchmarks.several_intents import judge_several
 
 PER_LABEL = 10
 BINS = 10
@@ -109,7 +111,7 @@ def judge_banking(data: Path, encode: Encode, seeds: int) -> dict[str, object]:
         shown = draw_examples(all_texts.labels, draw)
         rest = draw.permutation(np.setdiff1d(np.arange(len(texts)), shown))
         asked = rest[len(rest) // 2 :]
-        votes = vote(all_texts, shown, asked, name_vectors)
+        votes = vote(all_texts, shown, asked, rest[: len(rest) // 2], name_vectors)
         truth = all_texts.labels[asked]
         for voter, shares in votes.items():
             answers.setdefault(voter, []).append((shares.max(axis=1), shares.argmax(axis=1) == truth))
@@ -122,8 +124,12 @@ def judge_banking(data: Path, encode: Encode, seeds: int) -> dict[str, object]:
     }
 
 
-def vote(all_texts: Questions, shown: np.ndarray, asked: np.ndarray, names: np.ndarray) -> Votes:
-    """Ask the voters, each given the same verified examples."""
+def vote(all_texts: Questions, shown: np.ndarray, asked: np.ndarray, stream: np.ndarray, names: np.ndarray) -> Votes:
+    """Ask the voters, each given the same verified examples.
+
+    `... after a stream`: the student has also learnt, as `lakehouse train` lets it, from what memory and student found
+    likely of other texts, whose labels nobody has told.
+    """
     examples, owners, unseen = all_texts.vectors[shown], all_texts.labels[shown], all_texts.vectors[asked]
     settings = LabellingSettings()
     memory = build_memory(examples, owners, names)
@@ -134,7 +140,26 @@ def vote(all_texts: Questions, shown: np.ndarray, asked: np.ndarray, names: np.n
         "memory": compare_many(unseen, memory, settings.neighbours, settings.temperature).shares,
         "student": predict(unseen, student),
     }
-    return votes | {"combined": pool([votes["memory"], votes["student"]], WEIGHTS)}
+    votes |= {"combined": pool([votes["memory"], votes["student"]], WEIGHTS)}
+    likely = find_likely(all_texts.vectors[stream], memory, student, settings)
+    taught = fit_student(examples, owners, names, (student.strength,), likely)
+    if taught is None:
+        raise RuntimeError("There are enough examples for a student, but there is none.")
+    after = predict(unseen, taught)
+    return votes | {
+        "student after a stream": after,
+        "combined after a stream": pool([votes["memory"], after], WEIGHTS),
+    }
+
+
+def find_likely(vectors: np.ndarray, memory: Memory, student: Student, settings: LabellingSettings) -> Likely:
+    """Let memory and student label a stream as they vote in it, and keep what they find likely on average."""
+    opinions = compare_many(vectors, memory, settings.neighbours, settings.temperature)
+    middle, softness = settings.unknown_similarity, settings.unknown_softness
+    known = np.array([known_probability(float(near), middle, softness) for near in opinions.familiarity])
+    mean = (opinions.shares + predict(vectors, student)) / 2 * known[:, None]
+    kept = mean.max(axis=1) >= settings.student_likely_from
+    return vectors[kept], mean[kept].argmax(axis=1)
 
 
 def measure(rounds: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[str, object]:
@@ -212,13 +237,14 @@ def main() -> int:
     from tests.benchmarks.label_table import make_table
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="the folder that holds banking77 and clinc150")
+    parser.add_argument("data", type=Path, help="the folder that holds banking77, clinc150 and nlupp")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--vectors", type=Path, help="folder that keeps the vectors")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--table", type=Path)
     options = parser.parse_args()
-    missing = [name for name in ("banking77", "clinc150") if not (options.data / name / "train.csv").exists()]
+    files = {"banking77": "train.csv", "clinc150": "train.csv", "nlupp": "train.jsonl"}
+    missing = [name for name, file in files.items() if not (options.data / name / file).exists()]
     if missing:
         print(f"Skipped: {' and '.join(missing)} not found in {options.data}")
         return 0
@@ -227,6 +253,7 @@ def main() -> int:
         "seeds": options.seeds,
         "banking77": judge_banking(options.data / "banking77", encode, options.seeds),
         "clinc150": judge_unknown(options.data / "clinc150", encode, options.seeds),
+        "nlupp": judge_several(options.data / "nlupp" / "train.jsonl", encode, options.seeds),
     }
     table = make_table(result)
     print(table)

@@ -119,3 +119,31 @@ def test_an_example_held_out_takes_no_part_in_the_fit_that_judges_it() -> None:
     names = np.zeros((4, 60))
     places = np.concatenate([lots, [0, 1, 0, 1]])
     assert held_out(np.concatenate([rows, names]), places, 2, 100.0)[0] > np.log(2)
+
+
+def test_likely_texts_are_learnt_from_but_nothing_is_chosen_or_measured_by_them() -> None:
+    owners = np.repeat(np.arange(LABELS), 5)
+    few, many = texts(owners, 1.5), np.repeat(np.arange(LABELS), 200)
+    alone = fit_student(few, owners, NAMES)
+    taught = fit_student(few, owners, NAMES, likely=(texts(many, 1.5), many))
+    assert alone is not None
+    assert taught is not None
+    assert (taught.strength, taught.loss, taught.accuracy) == (alone.strength, alone.loss, alone.accuracy)
+    asked = texts(many, 1.5)
+    right = [float((predict(asked, one).argmax(axis=1) == many).mean()) for one in (alone, taught)]
+    assert right[1] > right[0] + 0.02
+
+
+def test_likely_texts_do_not_make_a_student_surer_than_it_is_right() -> None:
+    many = np.repeat(np.arange(LABELS), 200)
+    student = fit_student(EXAMPLES, OWNERS, NAMES, (10.0,), likely=(texts(many, 1.5), many))
+    assert student is not None
+    shares = predict(texts(many, 1.5), student)
+    assert shares.max(axis=1).mean() <= (shares.argmax(axis=1) == many).mean()
+
+
+def test_a_label_that_likely_texts_alone_speak_for_is_not_learnt() -> None:
+    some = OWNERS != 2
+    student = fit_student(EXAMPLES[some], OWNERS[some], NAMES, likely=(EXAMPLES, OWNERS))
+    assert student is not None
+    assert student.labels.tolist() == [0, 1, 3]

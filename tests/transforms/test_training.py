@@ -2,9 +2,9 @@
 
 from pyspark.sql import SparkSession
 
-from pipelines.contracts import EMBEDDINGS, TRAINING_EXAMPLES
-from pipelines.transforms.training import learning_rows
-from tests.builders import Values, frame
+from pipelines.contracts import EMBEDDINGS, LABELS, TRAINING_EXAMPLES
+from pipelines.transforms.training import learning_rows, likely_rows
+from tests.builders import Values, frame, vote
 
 
 def example(record_id: str, label: str, cluster: str | None, *voters: str) -> Values:
@@ -38,3 +38,41 @@ def test_one_example_a_cluster_and_label_is_learnt_from_and_those_of_people_come
         ("r5", "refund", True, [5.0]), ("r6", "refund", False, [6.0]), ("r8", "login", False, [8.0]),
     ]  # fmt: skip
     assert [row[0] for row in learnt(2)] == ["r2", "r3", "r5", "r8"]
+
+
+def cast(text: str, label: str, *numbers: float, **changes: object) -> list[Values]:
+    """The votes of memory and student on a text, whose hash is the text."""
+    return [
+        vote(label, number, voter, text=text, text_hash=text, **changes)
+        for number, voter in zip(numbers, ("memory", "student"), strict=False)
+    ]
+
+
+def test_likely_texts_are_those_that_nobody_settled_one_a_cluster_and_label(spark: SparkSession) -> None:
+    votes = [
+        *cast("a likely", "refund", 0.4, 0.6),
+        *cast("b unlikely", "refund", 0.4, 0.59),
+        *cast("c unknown", "unknown", 0.9),
+        *cast("d in gold", "refund", 0.9),
+        *cast("e by a person", "refund", 0.7),
+        vote("login", 0.3, "human", text="e by a person"),
+        *cast("f leads", "login", 0.7, cluster_id="k"),
+        *cast("g follows", "login", 0.7, cluster_id="k"),
+        *cast("h third", "login", 0.7),
+        *cast("i without a vector", "refund", 0.7),
+        vote("refund", 0.99, "slm", text="j", text_hash="j by the language model alone"),
+    ]
+    vectors = [
+        {"text_hash": str(row["text_hash"]), "model_hash": "e", "vector": [1.0]}
+        for row in votes
+        if row.get("text_hash") and row["text_hash"] != "i without a vector"
+    ]
+    told = frame(spark, LABELS, *votes)
+    gold = frame(spark, TRAINING_EXAMPLES, {"record_id": "r", "text_key": "key of d in gold"})
+    embeddings = frame(spark, EMBEDDINGS, *vectors, {"text_hash": "i without a vector", "model_hash": "old"})
+
+    def learnt(most: int) -> list[tuple[object, ...]]:
+        return [tuple(row) for row in told.transform(likely_rows, gold, embeddings, 0.5, "e", most).collect()]
+
+    assert learnt(9) == [("a likely", "refund", [1.0]), ("f leads", "login", [1.0]), ("h third", "login", [1.0])]
+    assert [row[0] for row in learnt(1)] == ["a likely", "f leads"]

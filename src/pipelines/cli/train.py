@@ -29,14 +29,18 @@ def train(
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train the student on the examples of intents.yml and accepted gold; it votes from the next micro-batch on."""
+    """Train the student on the examples of intents.yml, accepted gold, and texts that are likely of an intent.
+
+    It votes from the next micro-batch on.
+    """
     found = find_workspace(workspace)
     client = open_registry(found)
     encoder = pin_model(client, found.settings.models.encoder_uri)
     with counting("reading gold"), open_spark(found) as spark:
         loaded = load_encoder(encoder, found.tracking_uri)
         store = open_tables(found, spark)
-        examples = training.read_learning_set(spark, store, found.intents, encoder.weights_hash, loaded.encode)
+        likely = found.settings.labelling.student_likely_from
+        examples = training.read_learning_set(spark, store, found.intents, encoder.weights_hash, loaded.encode, likely)
     with counting("training"):
         trained = training.train(examples, found.intents)
     if trained.student is None:

@@ -5,15 +5,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pyspark.sql import SparkSession
+from pyspark.sql import Row, SparkSession
 
 from pipelines.adapters.delta import TableStore, read_place, read_table, table_version
 from pipelines.adapters.frames import stream_rows
-from pipelines.contracts import CLUSTER_MERGES, EMBEDDINGS, TRAINING_EXAMPLES
+from pipelines.contracts import CLUSTER_MERGES, EMBEDDINGS, LABELS, TRAINING_EXAMPLES
 from pipelines.intents import Intent, examples_hash, label_set_hash, name_text
-from pipelines.kernels.student import LEAST_EXAMPLES, Student, fit_student
+from pipelines.kernels.student import LEAST_EXAMPLES, Likely, Student, fit_student
 from pipelines.transforms.clusters import current_clusters
-from pipelines.transforms.training import learning_rows
+from pipelines.transforms.training import learning_rows, likely_rows
 from pipelines.vocabulary import Place
 
 Encode = Callable[[Sequence[str]], np.ndarray]
@@ -29,8 +29,9 @@ class LearningSet:
         vectors: shape (examples, dimensions).
         owners: place of each example's label among the intents, shape (examples,).
         names: vectors of the intents' names and descriptions, shape (intents, dimensions).
-        sources: how many examples are of intents.yml, of people, and of models.
+        sources: how many examples are of intents.yml, of people, of models that the gate followed, and merely likely.
         tables: version of each table that was read.
+        likely: texts that are likely of a label and not settled, with the place of that label.
     """
 
     vectors: np.ndarray
@@ -38,6 +39,7 @@ class LearningSet:
     names: np.ndarray
     sources: Counter[str]
     tables: dict[str, int]
+    likely: Likely | None = None
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,14 @@ class Trained:
 
 
 def read_learning_set(
-    spark: SparkSession, store: TableStore, intents: Sequence[Intent], encoder_hash: str, encode: Encode
+    spark: SparkSession,
+    store: TableStore,
+    intents: Sequence[Intent],
+    encoder_hash: str,
+    encode: Encode,
+    likely_from: float = 1.0,
 ) -> LearningSet:
-    """Collect the verified examples of intents.yml and accepted gold; texts that have a vector are not read again.
+    """Collect the verified examples of intents.yml, accepted gold and likely texts; no text is encoded twice.
 
     Args:
         spark: the session.
@@ -69,9 +76,10 @@ def read_learning_set(
         intents: their order is that of `owners`.
         encoder_hash: SHA-256 (hex) of the weights of the encoder that votes now.
         encode: gives texts their vectors by it.
+        likely_from: mean probability from which a text that nobody settled is likely to be of a label.
     """
     places = {intent.name: place for place, intent in enumerate(intents)}
-    read = {table: table_version(spark, store, table) for table in (TRAINING_EXAMPLES, EMBEDDINGS)}
+    read = {table: table_version(spark, store, table) for table in (TRAINING_EXAMPLES, EMBEDDINGS, LABELS)}
     stored = read_table(spark, store, EMBEDDINGS, read[EMBEDDINGS])
     merges = read_table(spark, store, CLUSTER_MERGES)
     gold = read_place(spark, store, Place.GOLD, read[TRAINING_EXAMPLES]).transform(current_clusters, merges)
@@ -84,19 +92,32 @@ def read_learning_set(
     vectors = encode([*(text for text, _ in shown), *(name_text(intent) for intent in intents)])
     learnt = np.array([row["vector"] for row in rows], dtype=np.float64).reshape(len(rows), vectors.shape[1])
     owners = [*(place for _, place in shown), *(places[row["label"]] for row in rows)]
-    sources = Counter("people" if row["by_human"] else "models" for row in rows) + Counter(intents=len(shown))
+    cast = read_table(spark, store, LABELS, read[LABELS])
+    likely = [
+        row
+        for row in stream_rows(cast.transform(likely_rows, gold, stored, likely_from, encoder_hash, MOST_EXAMPLES))
+        if row["label"] in places
+    ]
+    sources = Counter("people" if row["by_human"] else "models" for row in rows)
+    sources += Counter(intents=len(shown), likely=len(likely))
     tables = {table.full_name: version for table, version in read.items()}
     return LearningSet(
         np.concatenate([vectors[: len(shown)], learnt]), np.array(owners, dtype=np.int64), vectors[len(shown) :],
-        sources, tables,
+        sources, tables, as_likely(likely, places, vectors.shape[1]),
     )  # fmt: skip
+
+
+def as_likely(rows: Sequence[Row], places: dict[str, int], dimensions: int) -> Likely:
+    """Lay likely texts out for the fit."""
+    vectors = np.array([row["vector"] for row in rows], dtype=np.float64).reshape(len(rows), dimensions)
+    return vectors, np.array([places[row["label"]] for row in rows], dtype=np.int64)
 
 
 def train(examples: LearningSet, intents: Sequence[Intent]) -> Trained:
     """Fit a student; without enough examples there is none, and `missing` says why."""
     counts = np.bincount(examples.owners, minlength=len(intents))
     few = {intent.name: int(count) for intent, count in zip(intents, counts, strict=True) if count < LEAST_EXAMPLES}
-    student = fit_student(examples.vectors, examples.owners, examples.names)
+    student = fit_student(examples.vectors, examples.owners, examples.names, likely=examples.likely)
     labels = tuple(intents[place].name for place in student.labels) if student else ()
     return Trained(student, labels, few)
 

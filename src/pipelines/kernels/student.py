@@ -1,7 +1,9 @@
 """The student: multinomial logistic regression on stored embeddings, with every label weighing the same.
 
 Convex, so that the same examples give the same student; fitted by L-BFGS (Liu and Nocedal, 1989). How strongly its
-weights are held back is chosen by cross-validation on the training examples alone. A student is plain arrays.
+weights are held back is chosen by cross-validation on the training examples alone. Texts that are likely of a label,
+and that nobody settled, are learnt from in the last fit (self-training: Yarowsky, ACL 1995); nothing is chosen or
+measured by them. A student is plain arrays.
 """
 
 from collections.abc import Sequence
@@ -14,6 +16,8 @@ from scipy.optimize import minimize
 from pipelines.kernels.exact import Floats, as_unit, linear_scores, round_units, softmax
 
 Integers = npt.NDArray[np.int64]
+Likely = tuple[npt.ArrayLike, Integers]
+"""Vectors of texts and the label that each is likely to be of, shapes (texts, dimensions) and (texts,)."""
 
 LEAST_EXAMPLES = 5
 """A label with fewer verified examples is not learnt."""
@@ -55,7 +59,11 @@ def learnable(owners: Integers) -> Integers:
 
 
 def fit_student(
-    vectors: npt.ArrayLike, owners: Integers, names: npt.ArrayLike, strengths: Sequence[float] = STRENGTHS
+    vectors: npt.ArrayLike,
+    owners: Integers,
+    names: npt.ArrayLike,
+    strengths: Sequence[float] = STRENGTHS,
+    likely: Likely | None = None,
 ) -> Student | None:
     """Learn from verified examples; the same examples in the same order give the same student.
 
@@ -65,6 +73,7 @@ def fit_student(
         names: unit vectors of the labels' names and descriptions, shape (labels, dimensions); learnt from like two
             examples more, and never held out.
         strengths: inverse penalties to choose from, smallest first.
+        likely: texts that are likely of a label, learnt from as well; a label with likely texts alone is not learnt.
 
     Returns:
         None until `learnable` finds enough.
@@ -78,7 +87,13 @@ def fit_student(
     places = np.concatenate([np.searchsorted(labels, owners[mine]), *[np.arange(len(labels))] * NAME_WEIGHT])
     tried = [held_out(rows, places, len(labels), strength) for strength in strengths]
     best = int(np.argmin([loss for loss, _ in tried]))
-    weights, biases = fit(rows, places, len(labels), strengths[best])
+    settled = len(rows)
+    if likely is not None:
+        known = np.isin(likely[1], labels)
+        rows = np.concatenate([rows, as_unit(round_units(np.asarray(likely[0])[known]))])
+        places = np.concatenate([places, np.searchsorted(labels, likely[1][known])])
+    # The same penalty, however many likely texts there are: with a weaker one they would make the student too sure.
+    weights, biases = fit(rows, places, len(labels), strengths[best] * settled / len(rows))
     return Student(labels, weights, biases, strengths[best], *tried[best])
 
 

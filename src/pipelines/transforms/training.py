@@ -1,9 +1,12 @@
-"""What the student learns from: accepted gold with the vectors of its texts."""
+"""What the student learns from: accepted gold with the vectors of its texts, and texts that are likely of a label."""
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from pipelines.vocabulary import Voter
+from pipelines.transforms.cascade import opinions
+from pipelines.vocabulary import UNKNOWN_LABEL, Voter
+
+CHEAP = (Voter.MEMORY.value, Voter.STUDENT.value)
 
 
 def learning_rows(gold: DataFrame, embeddings: DataFrame, encoder_hash: str, most: int) -> DataFrame:
@@ -30,6 +33,43 @@ def learning_rows(gold: DataFrame, embeddings: DataFrame, encoder_hash: str, mos
     once = known.withColumn("place", _place(F.col("label"), family)).where("place = 1")
     few = once.withColumn("place", _place(F.col("label"))).where(F.col("place") <= most)
     return few.select("record_id", "label", "by_human", "vector").orderBy("record_id")
+
+
+def likely_rows(
+    votes: DataFrame, gold: DataFrame, embeddings: DataFrame, least: float, encoder_hash: str, most: int
+) -> DataFrame:
+    """Choose texts that memory and student find likely to be of a label, and that nobody has settled.
+
+    Texts that stand in gold or that a person has voted on are left out; of a near-duplicate cluster and label one is
+    taken, of each label at most `most`, the first by the text's hash.
+
+    Args:
+        votes: rows of silver.labels.
+        gold: current rows of gold.training_examples.
+        embeddings: rows of silver.embeddings.
+        least: mean probability from which a text is likely to be of a label.
+        encoder_hash: whose vectors.
+        most: texts of a label.
+
+    Returns:
+        text_hash, label, vector; in the order of the hashes.
+    """
+    settled = votes.where(F.col("voter") == Voter.HUMAN.value).select("text_key")
+    settled = settled.unionByName(gold.select("text_key")).distinct()
+    unsettled = votes.where(F.col("voter").isin(*CHEAP)).join(settled, on="text_key", how="left_anti")
+    first = F.min(F.coalesce("cluster_id", "text_hash")).alias("family")
+    families = unsettled.groupBy("text_hash").agg(first)
+    is_likely = (F.col("confidence") >= least) & (F.col("label") != UNKNOWN_LABEL)
+    told = unsettled.transform(opinions).where(is_likely).join(families, on="text_hash", how="inner")
+    made = embeddings.where((F.col("model_hash") == encoder_hash) & F.col("vector").isNotNull())
+    vectors = made.dropDuplicates(["text_hash"]).select("text_hash", "vector")
+    once = told.withColumn("place", _first("label", "family")).where("place = 1")
+    few = once.withColumn("place", _first("label")).where(F.col("place") <= most)
+    return few.join(vectors, on="text_hash", how="inner").select("text_hash", "label", "vector").orderBy("text_hash")
+
+
+def _first(*group: str) -> Column:
+    return F.row_number().over(Window.partitionBy(*group).orderBy("text_hash"))
 
 
 def _place(*group: Column) -> Column:
