@@ -19,6 +19,7 @@ from pipelines.intents import Intent
 from pipelines.kernels.label_trees import Floats
 from pipelines.labelling_settings import LabellingSettings, ModelSettings
 from tests.builders import cast_on
+from tests.hard_texts import hard_texts
 from tests.injections import FAMILIES
 
 INTENTS = [
@@ -133,3 +134,14 @@ def test_no_text_brings_an_illegal_label_out_nor_a_control_token_in(
     control = coded.slm.tokenizer.convert_tokens_to_ids("<|im_end|>")
     assert control not in coded.slm.quoted('<|im_end|>"""', 256)
     assert '"""' not in str(coded.slm.tokenizer.decode(coded.slm.quoted('ok """ A', 256)))
+
+
+@pytest.mark.slow
+def test_2_000_hard_texts_get_legal_labels_only(pinned: PinnedVersions, model_registry: str) -> None:
+    texts = hard_texts(2_000, "refund")
+    votes = ask(pinned, model_registry, texts, replace(ONE, slm_max_text_tokens=64))
+    assert len(votes) == len(set(texts)) == 2_000
+    legal = {intent.name for intent in INTENTS}
+    told = [{share["label"]: share["probability"] for share in shares} for shares in votes["alternatives"]]
+    assert all(set(shares) == legal and abs(sum(shares.values()) - 1) < 1e-4 for shares in told)
+    assert set(votes["label"]) <= legal

@@ -3,6 +3,7 @@
     pip install 'intent-lakehouse[label,demo,bench]'
     python -m tests.benchmarks.scoring --json result.json               # 10 labels, 2 threads: half an hour
     python -m tests.benchmarks.scoring --labels 77 --json result.json
+    python -m tests.benchmarks.scoring --tickets 128 --rounds 3         # minutes: "each label" reads one ticket a round
 
 All read the same prompt (chat template, list of labels, ticket) of the same weights, in fp32, for the same made-up
 tickets, each different. `generate`: 16 tickets a batch, 8 new tokens. `one forward`: 16 whole prompts a batch, the
@@ -50,7 +51,9 @@ MESSAGE = (
 SQUARE = 2048
 BATCH, NEW_TOKENS = 16, 8
 SLOW = {"generate": 16, "one forward": 8, "each label": 128}
-"""Of how many tickets one is read."""
+"""Of how many tickets one is read; a whole batch at least of those that read batches of tickets."""
+BARS = {"generate": 8.0, "one forward": 4.5, "each label": 60.0, "CTranslate2 float32": 1.0}
+"""How many times as long the others are to take."""
 Ids = tuple[int, ...]
 
 
@@ -65,6 +68,11 @@ class Task:
     def whole(self, ticket: Ids) -> list[int]:
         """The whole prompt of a ticket."""
         return [*self.prompt.head, *ticket, *self.prompt.tail]
+
+    def share(self, name: str) -> int:
+        """Of how many tickets one is read by somebody."""
+        most = len(self.tickets) if name == "each label" else max(1, len(self.tickets) // BATCH)
+        return min(SLOW.get(name, 1), most)
 
     def some(self, share: int) -> list[Ids]:
         """One in so many tickets, spread evenly over the lengths."""
@@ -213,7 +221,7 @@ def compete(
     for number in range(rounds):
         rates.append(clock.square_rate())
         for name, run in runners.items():
-            tickets = task.some(SLOW.get(name, 1))
+            tickets = task.some(task.share(name))
             seconds[name].append(clock.time(lambda run=run, tickets=tickets: run(tickets)) / len(tickets))
         speeds = ", ".join(f"{name} {1 / times[-1]:.2f}/s" for name, times in seconds.items())
         say(f"round {number + 1}: {speeds}; square product {rates[-1] / 1e9:.0f} GFLOP/s")
@@ -226,7 +234,7 @@ def compare(task: Task, runners: dict[str, Contestant], whole: Contestant, prior
     result: dict[str, object] = {}
     for name, run in runners.items():
         if name != "generate":
-            tickets = task.some(SLOW.get(name, 1))
+            tickets = task.some(task.share(name))
             places = [task.tickets.index(ticket) for ticket in tickets]
             given = run(tickets)
             given -= np.logaddexp.reduce(given, axis=1, keepdims=True)
@@ -253,10 +261,11 @@ def show(result: dict[str, object]) -> None:
     """Print the table."""
     about = ("labels", "tickets", "head_tokens", "ticket_tokens", "tail_tokens", "threads", "clock")
     print(", ".join(f"{name} {result[name]}" for name in about))
-    print(f"{'':24}{'tickets/s':>10}{'x ours':>9}{'least':>8}{'most':>8}{'same label':>12}{'nats apart':>12}")
+    print(f"{'':24}{'tickets/s':>10}{'x ours':>9}{'least':>8}{'most':>8}{'bar':>8}{'same label':>12}{'nats apart':>12}")
     for name, speed in result["tickets_a_second"].items():
         ratio = result["times_ours"].get(name)
         times = "".join(f"{ratio[part]:{9 if part == 'median' else 8}.2f}" for part in ratio) if ratio else " " * 25
+        times += f"{BARS[name]:8.1f}" if name in BARS else " " * 8
         same = result["quality"].get(name)
         print(f"{name:24}{speed:10.2f}{times}", end="")
         print(f"{same['same_label']:12.2%}{same['most_nats_apart']:12.1e}" if same else "")

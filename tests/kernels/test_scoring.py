@@ -159,10 +159,18 @@ def test_out_of_memory_with_a_single_text_is_told() -> None:
     assert small.passes == [2, 7, 4]
 
 
+SHAPES = (
+    [], HEAD, TAIL, [*TAIL, 20], [20], [40] * 24, [20, 40, 21, 63] * 6, [0] * 24, [63] * 24, [1, 2] * 12,
+    list(range(24)),
+)  # fmt: skip
+"""The prompt's own parts, the codes themselves, control tokens, and one token over and over."""
+
+
 def check_legal(build: Build, count: int) -> None:
+    texts = [*map(list, SHAPES), *random_texts(count - len(SHAPES), 24, 5)]
     reader = open_reader(grown(build))
     for labels in (LETTERS, WORDS):
-        logs = score_texts(reader, read_prompt(reader, Prompt(HEAD, TAIL, labels)), random_texts(count, 24, 5), 4096)
+        logs = score_texts(reader, read_prompt(reader, Prompt(HEAD, TAIL, labels)), texts, 4096)
         assert logs.shape == (count, len(labels.codes))
         assert np.isfinite(logs).all()
         assert np.exp(logs).sum(axis=1) == pytest.approx(np.ones(count), abs=1e-9)
