@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from pipelines.errors import ModelUnavailableError
 from pipelines.jobs.reporting import count_spared
@@ -94,6 +95,7 @@ def away_while(sign: Path, frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFr
         yield from by_first_word([texts])
 
 
+@pytest.mark.slow
 def test_while_the_model_is_away_its_tickets_wait_and_the_other_streams_go_on(
     make_lake: MakeLake, tmp_path: Path
 ) -> None:
