@@ -3,9 +3,9 @@
     python -m tests.benchmarks.gate_certificates --json gate.json --table tests/benchmarks/gate.md
 
 Each stream draws how right its labels are, how much too sure its voters are, how common its labels are. Of its records
-250 are voted on to fit the calibration and 600 to certify, by people who err; a vote against the label gets a second
-and a third. Kinds of streams: steady; drifting (labels get worse while the voters notice nothing); a biased queue (the
-calibration rows are doubtful ones); noisy annotators (one vote in ten is wrong); and all of it together. A promise is
+250 are voted on to fit the calibration and 600 to certify, by people who err; a vote against the label gets others
+until two agree. Kinds of streams: steady; drifting (labels get worse while the voters notice nothing); a biased queue
+(the calibration rows are doubtful ones); noisy annotators (one vote in ten is wrong); and all of it together. A promise is
 broken when more than the target of all records behind the certified threshold are wrong. The command fails when that
 happens in more than 5 % of the streams, or when a fixed gate of equal true precision covers more.
 
@@ -21,7 +21,7 @@ import numpy as np
 from scipy.special import expit
 
 from pipelines.kernels.audit_planning import CONFIDENCE, TARGET
-from pipelines.kernels.audits import TIMES_WORSE, Watch, decide_audit, watch_errors
+from pipelines.kernels.audits import MOST_VOTES, TIMES_WORSE, Watch, decide_audit, watch_errors
 from pipelines.kernels.calibration import apply_calibration, fit_calibration
 from pipelines.kernels.certification import GRID, Tally, certify, tally
 from pipelines.kernels.reliability import measure_reliability
@@ -94,8 +94,8 @@ def make_votes(ease: np.ndarray, draw: np.random.Generator) -> Votes:
 def ask(stream: Stream, rows: np.ndarray, noise: float, draw: np.random.Generator) -> tuple[np.ndarray, int]:
     """Have people vote on rows; gives which labels count as wrong, and the votes that were spent."""
     truth = stream.truth[rows, None]
-    slips = draw.random((len(rows), 3)) < noise
-    votes = np.where(slips, (truth + draw.integers(1, LABELS, (len(rows), 3))) % LABELS, truth)
+    slips = draw.random((len(rows), MOST_VOTES)) < noise
+    votes = np.where(slips, (truth + draw.integers(1, LABELS, (len(rows), MOST_VOTES))) % LABELS, truth)
     decided = decide_audit(stream.labels[rows], votes)
     return decided.errors, int(decided.spent.sum())
 

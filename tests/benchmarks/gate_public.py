@@ -5,7 +5,7 @@
 Of each intent 10 texts, drawn by seed, are the verified examples; the rest is the stream. An annotator who errs in one
 vote of twenty (any other answer as likely) has 1,000 votes, spent as the product asks for them: some rows teach memory
 and student, doubtful ones first; some fit the calibration; the rest audit, by chance, rows that may be accepted, where
-a vote against the label gets a second and a third. Memory, student and calibration are the product's kernels. The
+a vote against the label gets others until two agree. Memory, student and calibration are the product's kernels. The
 second setting takes the intents of `id_oos_split.json` out of the label set: their texts are in the stream, and
 `unknown` is the right answer. With clinc150 the stream holds its out-of-scope texts. `--vectors FOLDER` keeps vectors.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.kernels.audit_planning import TARGET, lowest_hopeful
-from pipelines.kernels.audits import MISSING, Outcome, decide_audit
+from pipelines.kernels.audits import MISSING, MOST_VOTES, Outcome, decide_audit
 from pipelines.kernels.calibration import Calibration, apply_calibration, fit_calibration
 from pipelines.kernels.certification import GRID, certify, tally
 from pipelines.kernels.neighbours import build_memory, compare_many
@@ -47,8 +47,8 @@ VOTES_AN_AUDIT = 1.15
 class Split:
     """How the votes are spent: rows to learn from, votes for the calibration; the rest audits."""
 
-    teach: int = 500
-    calibrate: int = 150
+    teach: int = 400
+    calibrate: int = 140
 
 
 @dataclass(frozen=True)
@@ -98,10 +98,10 @@ class Annotator:
         """
         start, errors = self.spent, []
         for place, (row, label) in enumerate(zip(rows, labels, strict=True)):
-            if self.spent - start + 3 > most:
+            if self.spent - start + MOST_VOTES > most:
                 break
-            votes = np.full((1, 3), MISSING)
-            for asked in range(3):
+            votes = np.full((1, MOST_VOTES), MISSING)
+            for asked in range(MOST_VOTES):
                 # Numbered from 1: 0 is `unknown`, since a negative number is a vote that was not given.
                 votes[0, asked] = self.answer(np.array([row]))[0] + 1
                 decided = decide_audit([label + 1], votes)
