@@ -5,8 +5,8 @@
 Each stream draws how right its labels are, how much too sure its voters are, how common its labels are. Of its records
 250 are voted on to fit the calibration and 600 to certify, by people who err; a vote against the label gets others
 until two agree. Kinds of streams: steady; drifting (labels get worse while the voters notice nothing); a biased queue
-(the calibration rows are doubtful ones); noisy annotators (one vote in ten is wrong); and all of it together. A promise is
-broken when more than the target of all records behind the certified threshold are wrong. The command fails when that
+(the calibration rows are doubtful ones); noisy annotators (one vote in ten is wrong); and all of it together. A promise
+is broken when more than the target of all records behind the certified threshold are wrong. The command fails when that
 happens in more than 5 % of the streams, or when a fixed gate of equal true precision covers more.
 
 `--mutation reuse` fits and chooses the threshold on the very rows that it is tested on: the command must then fail.
