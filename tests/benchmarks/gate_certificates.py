@@ -216,14 +216,16 @@ ALARMS = (
 
 
 def first_alarm(wrong: np.ndarray) -> int | None:
-    """How many audits the alarm took; looked for by halves, since one that was given is not taken back."""
-    if not watch_errors(wrong, Watch()).alarmed():
-        return None
-    silent, heard = 0, len(wrong)
-    while heard - silent > 1:
-        middle = (silent + heard) // 2
-        silent, heard = (silent, middle) if watch_errors(wrong[:middle], Watch()).alarmed() else (middle, heard)
-    return heard
+    """How many audits the alarm took."""
+    state, step = Watch(), 50
+    for start in range(0, len(wrong), step):
+        after = watch_errors(wrong[start : start + step], state)
+        if after.alarmed():
+            while not state.alarmed():
+                state = watch_errors(wrong[state.seen : state.seen + 1], state)
+            return state.seen
+        state = after
+    return None
 
 
 def measure(streams: int, reuse: bool) -> dict[str, object]:
