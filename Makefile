@@ -9,10 +9,10 @@ WORKSPACE ?= demo
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow bench-labels lint format type doctor lock clean
+.PHONY: help setup demo test test-slow bench-labels bench-gate bench-gate-public lint format type doctor lock clean
 
 help:  ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## create .venv, install the locked packages, fetch the jars once
 	@$(LAKEHOUSE) setup
@@ -37,6 +37,12 @@ test-slow: setup  ## the sweeps that are too long for every run
 
 bench-labels: setup  ## how right the voters are, on public questions in DATA; writes tests/benchmarks/labels.md
 	@$(BIN)/python -m tests.benchmarks.labels $(DATA) --json labels.json --table tests/benchmarks/labels.md
+
+bench-gate: $(STAMP)  ## whether certificates keep their promise, on simulated streams; writes tests/benchmarks/gate.md
+	@$(BIN)/python -m tests.benchmarks.gate_certificates --json gate.json --table tests/benchmarks/gate.md
+
+bench-gate-public: setup  ## certified gold from public questions in DATA and 1,000 votes; writes tests/benchmarks/gate_public.md
+	@$(BIN)/python -m tests.benchmarks.gate_public $(DATA) --json gate_public.json --table tests/benchmarks/gate_public.md
 
 lint: $(STAMP)  ## ruff: style and format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -15,7 +15,8 @@ def certificates_page(result: Figures) -> str:
         f"Made by `make bench-gate`: {whole['streams']:,} simulated streams of 6,000 records, target "
         f"{result['target']:.0%}, confidence {result['confidence']:.0%}.",
         f"Promises broken: {whole['broken']} of {whole['streams']:,} streams "
-        f"(95 % interval of the rate: {low:.1%} to {high:.1%}; allowed 5 %).",
+        f"(95 % interval of the rate: {low:.1%} to {high:.1%}; allowed 5 %). The bound as printed, which is below the "
+        f"target, was passed in {whole['bound passed']}. It took {result['core seconds']:.0f} s of one core.",
         table(
             ["streams", "certified", "broken", "coverage", "true error", "votes", "ECE (voters' mean)",
              "fixed 0.8 covers", "ours at its precision", "fixed 0.8 above the target"],
@@ -54,18 +55,20 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 PUBLIC_HEAD = """# What the gate promises on real questions
-Made by `make bench-gate-public`. 10 verified examples an intent; {votes:,} votes of an annotator who errs in {noise:.0%}: {teach} rows
-to learn from, {calibrate} votes to calibrate, the rest to audit. Target: at most {target:.0%} wrong, 95 % sure.
+Made by `make bench-gate-public`. 10 verified examples an intent; {votes:,} votes of an annotator who errs in
+{noise:.0%}: {teach} rows to learn from, {calibrate} votes to calibrate, the rest to audit.
+Target: at most {target:.0%} wrong, 95 % sure.
 Coverage is of the whole stream; rows that people labelled to teach or to calibrate count as not covered.
-Mean (least to greatest) over seeds; a seed that is not certified covers nothing."""
+Mean (least to greatest) over seeds; a seed that is not certified covers nothing.
+The split of the votes and the features were chosen on seeds 0 to 2."""
 
 
 def public_page(result: Figures) -> str:
     """Write the page of `gate_public`."""
     head = PUBLIC_HEAD.format(votes=result["votes"], noise=result["noise"], target=result["target"], **result["split"])
     parts = [head, table(
-        ["setting", "seeds", "certified", "true error", "coverage", "known in gold", "unknown in gold", "ECE (voters' mean)",
-         "AUROC", "accuracy (before teaching)", "audited: errors", "fixed 0.8 covers, and errs"],
+        ["setting", "seeds", "certified", "true error", "coverage", "known in gold", "unknown in gold",
+         "ECE (voters' mean)", "AUROC", "accuracy (before teaching)", "audited: errors", "fixed 0.8 covers, and errs"],
         [setting_row(name, rounds) for name, rounds in result["settings"].items()],
     ), "## Reliability of the calibrated confidence, all seeds", curves(
         {name: [each["curve"] for each in rounds] for name, rounds in result["settings"].items()}
@@ -150,9 +153,11 @@ def crowds_table(crowds: Mapping[str, Figures]) -> str:
 
 
 def public_misses(result: Figures) -> list[str]:
-    """Name the bars that were missed, by the means over seeds."""
+    """Name the bars that were missed, by the means over seeds; what is only there to compare is not judged."""
     missed = []
     for name, rounds in result["settings"].items():
+        if name.endswith("not learnt"):
+            continue
         plain = all(each["unknown in gold"] is None for each in rounds)
         bars = {
             "a true error above the target": any((each["error"] or 0.0) > result["target"] for each in rounds),

@@ -23,9 +23,9 @@ def test_without_hope_the_sequence_starts_where_most_is_audited() -> None:
 
 def test_audits_go_where_their_test_may_pass() -> None:
     stream = np.concatenate([np.full(100, 0.99), np.full(100, 0.95), np.full(100, 0.85)])
-    # Expected errors of the first 200: 3 %, by a quarter more 3.75 %; of all 300: 7 %.
+    # Expected errors of the first 200: 3 %; of all 300: 7 %. Of 60 audits none may be wrong: 0.97 ** 60 = .16.
     assert lowest_hopeful(stream, 1000, (0.98, 0.9, 0.8)) == 0.9
-    assert lowest_hopeful(stream, 100, (0.98, 0.9, 0.8)) == 0.98
+    assert lowest_hopeful(stream, 60, (0.98, 0.9, 0.8)) == 0.98
     assert lowest_hopeful(np.full(100, 0.5), 100, (0.98, 0.9, 0.8)) == 0.98
 
 

@@ -44,7 +44,7 @@ def test_voters_that_are_too_sure_are_believed_less() -> None:
     assert model.weights[0] / model.scales[0] == pytest.approx(0.5, abs=0.12)
 
 
-@pytest.mark.parametrize("rows", [0, 1, 99])
+@pytest.mark.parametrize("rows", [0, 1, 59])
 def test_few_labels_leave_the_default(rows: int) -> None:
     features, right = stream(rows)
     assert fit_calibration(features, right, NAMES, 0) == default_calibration(NAMES, 0)

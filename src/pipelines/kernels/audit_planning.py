@@ -17,9 +17,9 @@ CONFIDENCE = 0.95
 MOST_LABELS = 1_000_000
 """With so many more audit labels a certificate is out of reach."""
 SAFETY = 1.25
-"""Plans allow for so many times the errors that the confidences predict."""
-HOPEFUL = 0.5
-"""A threshold is worth auditing for when its test passes at least so likely."""
+"""The sequence starts where so many times the errors that the confidences predict would still pass."""
+HOPEFUL = 0.2
+"""A threshold is worth auditing for when its test passes at least so likely, by the confidences as they are."""
 
 
 def first_test(
@@ -64,15 +64,15 @@ def lowest_hopeful(
         confidence: of the promise.
 
     Returns:
-        The lowest threshold whose test so many audits behind it would pass at least as likely as not; the highest one
-        when there is none.
+        The lowest threshold that so many audits behind it still have a fair chance to certify; the highest one when
+        there is none.
     """
     sure = np.asarray(stream, dtype=np.float64)
     hopeful = [
         threshold
         for threshold in thresholds
         if (above := sure[sure >= threshold]).size
-        and power(budget, min(SAFETY * float((1 - above).mean()), 1.0), target, confidence) >= HOPEFUL
+        and power(budget, float((1 - above).mean()), target, confidence) >= HOPEFUL
     ]
     return hopeful[-1] if hopeful else thresholds[0]
 

@@ -20,6 +20,8 @@ Integers = npt.NDArray[np.int64]
 
 MISSING = -1
 """A vote that was not given (yet)."""
+MOST_VOTES = 5
+"""On one audited record. With three, every twentieth vote wrong, half a percent of right labels would look wrong."""
 TIMES_WORSE = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 """Alternatives of the alarm: error rates as multiples of the target."""
 MOST_STAKE = 1e100
@@ -34,7 +36,7 @@ class Outcome(IntEnum):
     RIGHT = 1
     WRONG = 2
     UNDECIDED = 3
-    """Three votes, three opinions: counts as an error of the label."""
+    """No two votes are equal, and no more are asked for: counts as an error of the label."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Audit:
 
     Attributes:
         outcomes: of `Outcome`, shape (records,).
-        truth: the label that two votes, or the one that confirmed, agree on; -1 where there is none, shape (records,).
+        truth: the label that two votes, or the one that confirmed, say; -1 where there is none, shape (records,).
         spent: votes that were used, shape (records,); later ones are not looked at.
     """
 
@@ -58,29 +60,29 @@ class Audit:
 
 
 def decide_audit(labels: npt.ArrayLike, votes: npt.ArrayLike) -> Audit:
-    """Decide which audited labels are wrong, from one to three votes of different people.
+    """Decide which audited labels are wrong, from the votes of different people.
 
-    One vote for the label confirms it. One against it is no proof, since people err as well: a second is asked, and a
-    third unless the two agree. Two equal ones decide; three different ones leave the record undecided.
+    One vote for the label confirms it. One against it is no proof, since people err as well: more are asked, one at a
+    time, until two are equal; these decide. Where no two are, the record stays undecided.
 
     Args:
         labels: label of each audited record, by number.
-        votes: in the order they were asked for, `MISSING` where none was given, shape (records, 3).
+        votes: in the order they were asked for, `MISSING` where none was given (yet), shape (records, most votes).
     """
     mine, said = np.asarray(labels, dtype=np.int64), np.asarray(votes, dtype=np.int64)
-    first, second, third = said.T
-    confirmed = (first == mine) & (first != MISSING)
-    two = ~confirmed & (first == second) & (first != MISSING)
-    all_three = ~confirmed & ~two & (said != MISSING).all(axis=1)
-    decided_by_third = all_three & ((third == first) | (third == second))
-    truth = np.select([confirmed | two, decided_by_third], [first, third], MISSING)
+    truth = np.where(said[:, 0] == mine, mine, MISSING)
+    spent = (said[:, 0] != MISSING).astype(np.int64)
+    for place in range(1, said.shape[1]):
+        vote = said[:, place]
+        asked = (truth == MISSING) & (vote != MISSING)
+        agreed = asked & (said[:, :place] == vote[:, None]).any(axis=1)
+        truth, spent = np.where(agreed, vote, truth), spent + asked
     outcomes = np.select(
-        [confirmed, two | decided_by_third, all_three],
-        [Outcome.RIGHT, np.where(truth == mine, Outcome.RIGHT, Outcome.WRONG), Outcome.UNDECIDED],
-        Outcome.OPEN,
+        [truth == MISSING, truth == mine],
+        [np.where(spent == said.shape[1], Outcome.UNDECIDED, Outcome.OPEN), Outcome.RIGHT],
+        Outcome.WRONG,
     )
-    given = (said != MISSING).sum(axis=1)
-    return Audit(outcomes, truth, np.select([confirmed, two], [1, 2], given).astype(np.int64))
+    return Audit(outcomes.astype(np.int64), truth, spent)
 
 
 @dataclass(frozen=True)

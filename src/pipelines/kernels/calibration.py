@@ -23,7 +23,7 @@ from scipy.special import expit
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-LEAST_ROWS = 100
+LEAST_ROWS = 60
 """With fewer labelled records the default is not touched."""
 FOLDS = 5
 PENALTIES = (10.0, 3.0, 1.0, 0.3)
