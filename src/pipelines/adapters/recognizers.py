@@ -10,6 +10,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from pipelines.adapters.addresses import AddressFinder
+from pipelines.adapters.cue_words import CueWords
 from pipelines.adapters.gazetteer import Gazetteer
 from pipelines.adapters.names import NameFinder
 from pipelines.adapters.plugged_recognizers import load_plugged
@@ -179,6 +180,8 @@ def build_recognizers(settings: RedactionSettings, gazetteer: Gazetteer) -> "lis
 
 def find_own(pattern: OwnPattern, text: str) -> Iterator[tuple[int, int, float]]:
     """Find a company's own forms and words, in any case; with a context word just before, where one is asked for."""
+    if pattern.context and not context_words(pattern).stand_in(text):
+        return
     for match in own_regex(pattern).finditer(text):
         before = text[max(0, match.start() - CONTEXT_CHARS) : match.start()]
         if not pattern.context or own_context(pattern).search(before):
@@ -190,6 +193,12 @@ def own_regex(pattern: OwnPattern) -> re.Pattern[str]:
     """Compile an own pattern; words match whole."""
     words = "|".join(map(re.escape, sorted(pattern.words, key=len, reverse=True)))
     return re.compile(pattern.regex or rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE)
+
+
+@lru_cache(maxsize=64)
+def context_words(pattern: OwnPattern) -> CueWords:
+    """Prepare what most texts are passed over by: none of an own pattern's context words is in them."""
+    return CueWords(pattern.context)
 
 
 @lru_cache(maxsize=64)

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipelines.adapters.cue_words import CueWords
 from pipelines.adapters.phones import PhoneFinder
-from pipelines.adapters.screen_patterns import FLAGS, PERSON_CUES, SCREENS, SOMETHING
+from pipelines.adapters.screen_patterns import PERSON_CUES, SCREENS, SOMETHING, Need, need_of
 from pipelines.transforms.placeholders import Span
 
 if TYPE_CHECKING:
@@ -31,17 +32,18 @@ class Part:
 
     Attributes:
         phones: reads instead of a recognizer of phone numbers.
-        context: any of its context words; None when it has none.
-        matcher, patterns: the recognizer again and its patterns, when it is no more than these and their checks.
+        context: its context words; None when it has none.
+        matcher, patterns: the recognizer again and its patterns, each with what a text must hold for it, when it is no
+            more than these and their checks.
         only_with_context: whether nothing it finds is sure enough without a context word.
     """
 
     recognizer: "EntityRecognizer"
     screen: re.Pattern[str] | None
     phones: PhoneFinder | None
-    context: re.Pattern[str] | None
+    context: CueWords | None
     matcher: "PatternRecognizer | None"
-    patterns: "tuple[Pattern, ...]"
+    patterns: "tuple[tuple[Pattern, Need], ...]"
     only_with_context: bool
 
 
@@ -85,20 +87,20 @@ class Screens:
 
     def run(self, part: Part, text: str) -> Iterator[Span]:
         """Run one recognizer."""
-        if part.only_with_context and not (part.context and part.context.search(text)):
+        if part.only_with_context and not (part.context and part.context.stand_in(text)):
             return
         kind = part.recognizer.supported_entities[0]
         if part.matcher:
             plain = list(match_patterns(part.matcher, part.patterns, text))
-            if not (plain and part.context and part.context.search(text)):
+            if not (plain and part.context and part.context.stand_in(text)):
                 yield from plain
                 return
-        if part.phones and not (part.context and part.context.search(text)):
+        if part.phones and not (part.context and part.context.stand_in(text)):
             yield from (Span(start, end, kind, score) for start, end, score in part.phones.find(text))
             return
         results = self.ask(part, text)
         end = max((result.end for result in results), default=0) + AHEAD
-        if results and part.context and part.context.search(text, 0, end):
+        if results and part.context and part.context.stand_in(text, end):
             words = self.words(text, end)
             results = self.enhancer.enhance_using_context(text, results, words, [part.recognizer])
         for result in results:
@@ -141,12 +143,14 @@ class Screens:
         return artifacts
 
 
-def match_patterns(recognizer: "PatternRecognizer", patterns: "Iterable[Pattern]", text: str) -> Iterator[Span]:
+def match_patterns(
+    recognizer: "PatternRecognizer", patterns: "Iterable[tuple[Pattern, Need]]", text: str
+) -> Iterator[Span]:
     """Match a recognizer's patterns as `PatternRecognizer.analyze` does, without the explanations that it writes."""
     from presidio_analyzer.pattern_recognizer import REGEX_TIMEOUT_SECONDS
 
     kind = recognizer.supported_entities[0]
-    for pattern in patterns:
+    for pattern in (one for one, needs in patterns if needs(text)):
         # One that takes too long throws: the text fails, and does not pass unread.
         for match in vars(pattern)["compiled_regex"].finditer(text, timeout=REGEX_TIMEOUT_SECONDS):
             start, end = match.span()
@@ -168,23 +172,24 @@ def read_part(recognizer: "EntityRecognizer", thresholds: Mapping[str, float]) -
     from presidio_analyzer import PatternRecognizer
     from presidio_analyzer.predefined_recognizers import PhoneRecognizer
 
-    words = "|".join(map(re.escape, recognizer.context or ()))
     is_plain = getattr(type(recognizer), "analyze", None) is PatternRecognizer.analyze
     matcher = recognizer if is_plain and isinstance(recognizer, PatternRecognizer) else None
-    patterns: tuple[Pattern, ...] = tuple(vars(recognizer)["patterns"]) if matcher else ()
+    patterns: list[Pattern] = list(vars(recognizer)["patterns"]) if matcher else []
     if matcher:
         # Presidio compiles a recognizer's patterns when it first reads a text.
         matcher.analyze("", matcher.supported_entities)
     unchecked = getattr(type(recognizer), "validate_result", None) is PatternRecognizer.validate_result
     least = thresholds.get(recognizer.supported_entities[0], 0.0)
+    name = str(recognizer.to_dict()["name"])
     is_known = type(recognizer).__module__.partition(".")[0] in KNOWN_PACKAGES
+    needs = [need_of(name if is_known else "", number) for number in range(len(patterns))]
     return Part(
         recognizer=recognizer,
-        screen=SCREENS.get(str(recognizer.to_dict()["name"])) if is_known else None,
+        screen=SCREENS.get(name) if is_known else None,
         phones=PhoneFinder(recognizer) if type(recognizer) is PhoneRecognizer else None,
-        context=re.compile(words, FLAGS) if words else None,
+        context=CueWords(recognizer.context) if recognizer.context else None,
         matcher=matcher,
-        patterns=patterns,
+        patterns=tuple(zip(patterns, needs, strict=True)),
         only_with_context=bool(patterns) and unchecked and all(one.score < least for one in patterns),
     )
 
