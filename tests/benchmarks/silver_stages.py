@@ -13,18 +13,16 @@ types alone (no language model needed).
 
 import argparse
 import json
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from time import perf_counter
 from unittest.mock import patch
 
 import psutil
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 
 from pipelines import contracts as tables
 from pipelines.adapters.cluster_cache import ClusterCache
@@ -148,13 +146,12 @@ def run_batch(flow: Flow, clusters: ClusterCache, number: int, clock: Clock, ann
     clock.tickets += read_batch(spark, flow.store, tables.TICKETS_SILVER, write).count()
 
 
-def measure(
-    spark: SparkSession, settings: Settings, texts: list[str], batch: int, annotator: TextAnnotator | None
-) -> Clock:
-    """Run all batches over empty tables; the first one is not counted."""
+def measure(settings: Settings, texts: list[str], batch: int, with_features: bool) -> Clock:
+    """Run all batches over empty tables, in a session such as `run --continuous` has with these settings."""
     clock = Clock()
-    with tempfile.TemporaryDirectory(prefix="silver-") as folder:
-        flow = make_flow(spark, Path(folder), settings, build_redactor(settings.redaction, KEY), KEY, annotator)
+    with lasting_session(settings) as (spark, root):
+        annotator = build_annotator(spark, settings.features) if with_features else None
+        flow = make_flow(spark, root, settings, build_redactor(settings.redaction, KEY), KEY, annotator)
         clusters = ClusterCache(flow.cache_folder, settings.clusters)
         for number in range(fill_bronze(flow, texts, batch)):
             counted = clock if number >= WARMING else Clock()
@@ -203,19 +200,18 @@ def show(clocks: Mapping[str, Clock], result: dict[str, object]) -> None:
         print(f"{name:20}{rate['measured']:10.0f} tickets/s, bar {rate['bar']}: {verdict}")
 
 
-def run(options: argparse.Namespace, spark: SparkSession) -> None:
+def run(options: argparse.Namespace) -> None:
     """Measure both policies and print."""
     settings = load_settings([])
     problem = annotator_problem()
     say(f"Without text features: {problem}" if problem else "With text features")
-    annotator = None if problem else build_annotator(spark, settings.features)
     plain = replace(settings, redaction=structured_only(settings.redaction))
     measured: dict[str, Callable[[], Clock]] = {
-        "ner": lambda: measure(spark, settings, different(options.tickets, options), options.batch, annotator),
-        "structured": lambda: measure(spark, plain, different(4 * options.tickets, options), 4 * options.batch, None),
+        "ner": lambda: measure(settings, different(options.tickets, options), options.batch, not problem),
+        "structured": lambda: measure(plain, different(4 * options.tickets, options), 4 * options.batch, False),
     }
     clocks = {name: begin() for name, begin in measured.items()}
-    result = summarise(clocks, annotator is not None)
+    result = summarise(clocks, not problem)
     write_json(result, options.json)
     show(clocks, result)
 
@@ -226,10 +222,8 @@ def different(count: int, options: argparse.Namespace) -> list[str]:
 
 
 def main() -> None:
-    """Read the options, measure in a session such as `run --continuous` has."""
-    options = make_parser(__doc__, tickets=3_000, batch=500, seed=1).parse_args()
-    with lasting_session(load_settings([]).spark) as (spark, _):
-        run(options, spark)
+    """Read the options and measure."""
+    run(make_parser(__doc__, tickets=3_000, batch=500, seed=1).parse_args())
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from pipelines.adapters.jars import cached_jars, resolve_jars
 from pipelines.adapters.java import java_environment
-from pipelines.adapters.worker_daemon import WARM
+from pipelines.adapters.worker_daemon import warming
+from pipelines.redaction_policy import RedactionSettings
 from pipelines.settings import SparkSettings
 
 LOG4J = """# A log that cannot be written, on a full disk, is not worth a trace on the screen.
@@ -85,6 +86,7 @@ def open_session(
     progress: Callable[[str], None],
     lasting: bool = False,
     warm: Sequence[str] = (),
+    policy: RedactionSettings | None = None,
 ) -> SparkSession:
     """Open a local session from the pinned jars.
 
@@ -95,6 +97,7 @@ def open_session(
         progress: told what is happening when jars have to be fetched.
         lasting: the session will run for many minutes, so Java may spend the first two on optimising itself.
         warm: stages whose workers will be forked for long, so what they need is loaded where they are forked from.
+        policy: of redaction, whose detectors those of silver need; None: the default one.
     """
     # Spark NLP's jars cost a start nothing that could be measured: whoever has fetched them has them in all sessions.
     jars = [*resolve_jars("spark", progress), *cached_jars("nlp")]
@@ -106,7 +109,8 @@ def open_session(
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     builder = SparkSession.Builder().master(settings.master).appName("intent-lakehouse")
     local = local_configuration(settings, jars, scratch, log4j, lasting)
-    for key, value in {**local, f"spark.executorEnv.{WARM}": ",".join(warm)}.items():
+    variables = {f"spark.executorEnv.{name}": value for name, value in warming(warm, policy, scratch).items()}
+    for key, value in {**local, **variables}.items():
         builder = builder.config(key, value)
     with stderr_to(logs / "spark.log"):
         opened = builder.getOrCreate()
