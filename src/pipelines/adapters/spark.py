@@ -50,6 +50,8 @@ SMALL_BATCHES = {
     # Every aggregation and join of a task takes a page, every broadcast a block: of 16 and 4 MB by default.
     "spark.buffer.pageSize": "256k",
     "spark.broadcast.blockSize": "256k",
+    # Each plan is written out for pages that are off: by default with all details of all operators.
+    "spark.sql.ui.explainMode": "simple",
     # What Spark keeps of the past for pages that are off.
     "spark.ui.retainedJobs": "20",
     "spark.ui.retainedStages": "20",
@@ -57,6 +59,23 @@ SMALL_BATCHES = {
     "spark.sql.ui.retainedExecutions": "20",
 }
 """What a local session does without, because its batches are small."""
+
+
+REMEMBERED = (
+    "functions",
+    "PythonUtils",
+    "PythonSQLUtils",
+    "SimplePythonFunction",
+    "SparkSession",
+    "Column",
+    "org.apache.hadoop.fs.Path",
+    "org.apache.spark.sql.catalyst.expressions.UnresolvedNamedLambdaVariable",
+    "org.apache.spark.sql.catalyst.expressions.LambdaFunction",
+    "org.apache.spark.sql.execution.python.UserDefinedPythonFunction",
+    "org.apache.spark.sql.types.Metadata",
+    "io.delta.tables.DeltaTable",
+)
+"""Names that PySpark and Delta look up in the JVM again and again."""
 
 
 @contextmanager
@@ -114,15 +133,21 @@ def open_session(
         builder = builder.config(key, value)
     with stderr_to(logs / "spark.log"):
         opened = builder.getOrCreate()
-    remember_functions(opened)
+    remember_classes(opened)
     return opened
 
 
-def remember_functions(spark: SparkSession) -> None:
-    """Look the JVM's class of functions up once: py4j searches all jars for it at each `F.something`, 2 ms a time."""
-    jvm = spark._jvm
-    if jvm is not None:
-        jvm.__dict__["functions"] = jvm.functions
+def remember_classes(spark: SparkSession) -> None:
+    """Look up once what PySpark asks the JVM for by name at each function, each list of columns and each lambda.
+
+    To tell a package from a class py4j searches all jars, at each part of a name: 2 ms a time.
+    """
+    for name in REMEMBERED:
+        place: object = spark._jvm
+        for part in name.split("."):
+            found = getattr(place, part)
+            vars(place)[part] = found
+            place = found
 
 
 def local_configuration(
