@@ -23,6 +23,7 @@ DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 CLOCK = r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?"
 ISO_TIME = re.compile(rf"{DAY}(?:[T ]{CLOCK}(?:Z|[+-][0-9]{{2}}(?::?[0-9]{{2}})?)?)?")
 PLAUSIBLE_YEARS = range(1970, 2101)
+COMPACT_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 REQUIRED = ("source", "created_at", "text")
 KEYS_OF_A_CUSTOMER = ("email", "id", "name")
 
@@ -201,9 +202,6 @@ def normalise_text(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", folded).split())
 
 
-COMPACT_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-
-
 def canonical_json(*parts: object) -> bytes:
     """Write parts as the one JSON array that identifiers are made of: compact, UTF-8, nothing escaped needlessly."""
     return COMPACT_JSON.encode(parts).encode("utf-8", "surrogatepass")
@@ -233,9 +231,8 @@ def key_text(key: bytes, text: str) -> str:
 
 def key_ticket(key: bytes, ticket: Ticket) -> str | None:
     """Make the ticket_key: the same for every edit of one ticket."""
-    if ticket.ticket_id is None:
-        return None
-    return pseudonym(key, "ticket", canonical_json(ticket.source, ticket.ticket_id))
+    named = canonical_json(ticket.source, ticket.ticket_id)
+    return None if ticket.ticket_id is None else pseudonym(key, "ticket", named)
 
 
 def key_subject(key: bytes, customer: tuple[str, str] | None) -> str | None:
