@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipelines.configuration import conf_dir, environment_layer, load_settings, merge
+from pipelines.configuration import as_layer, build, conf_dir, environment_layer, load_settings, merge
 from pipelines.errors import SettingsError
+from pipelines.redaction_policy import RedactionSettings
 from pipelines.settings import Settings
 
 
@@ -21,6 +22,15 @@ def test_base_yml_shows_exactly_the_defaults_of_the_code() -> None:
     assert loaded == defaults
     plain = replace(loaded.redaction, entities=Settings().redaction.entities, allow=(), patterns=())
     assert plain == Settings().redaction
+
+
+def test_settings_written_as_a_layer_are_built_the_same_again() -> None:
+    recognizers = {"ids": {"type": "somebody.Finder", "arguments": {"countries": ["ES"], "least": 2}}}
+    policy = load_settings([], {"redaction": {"recognizers": recognizers}}, {}).redaction
+    layer = as_layer(policy)
+    assert build(RedactionSettings, layer, "redaction") == policy
+    assert layer["recognizers"] == recognizers
+    assert build(Settings, as_layer(Settings()), "") == Settings()
 
 
 @pytest.mark.parametrize("overlay", ["demo.yml", "databricks.yml"])

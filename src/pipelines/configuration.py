@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -85,6 +85,25 @@ def build(kind: type[T], values: object, prefix: str) -> T:
             known = ", ".join(sorted(hints))
             raise SettingsError(f"Setting {dotted(prefix, str(key))} is not known; known here: {known}.")
     return kind(**{key: convert(hints[key], value, dotted(prefix, key)) for key, value in values.items()})
+
+
+def as_layer(settings: object) -> Layer:
+    """Write one settings dataclass as the layer that `build` makes it of; what is as by default is left out."""
+    if not is_dataclass(settings):
+        raise TypeError("Only settings can be written as a layer.")
+    values = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    defaults = {field.name: field.default for field in fields(settings)}
+    return {name: plain(value) for name, value in values.items() if value != defaults[name]}
+
+
+def plain(value: object) -> object:
+    """Write a setting's value as YAML has it."""
+    if isinstance(value, Arguments):
+        return json.loads(value)
+    if isinstance(value, tuple) and value and is_dataclass(value[0]):
+        layers = map(as_layer, value)
+        return {layer.pop("name"): layer for layer in layers}
+    return as_layer(value) if is_dataclass(value) else list(value) if isinstance(value, tuple) else value
 
 
 def convert(hint: object, value: object, key: str) -> object:

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from presidio_analyzer.nlp_engine import NlpArtifacts
 from presidio_analyzer.predefined_recognizers import PhoneRecognizer
 from spacy.language import Language
 
-from pipelines.adapters import detectors, screen_patterns
+from pipelines.adapters import detectors, phones, screen_patterns
 from pipelines.adapters.context_words import ContextWords
 from pipelines.adapters.phones import PhoneFinder
 from pipelines.adapters.screens import Part, Screens, outermost
@@ -92,6 +93,26 @@ def test_no_number_is_kept_with_the_words() -> None:
     assert set(words.pieces) == {"card", "ref", "please", "\n"}
 
 
+def cued_numbers(count: int) -> Iterator[str]:
+    """Numbers behind and before what says that they are phones, cards or accounts, or nearly says so."""
+    draw = random.Random(6)
+    fake = Faker(["en_US", "de_DE"])
+    fake.seed_instance(6)
+    cues = (
+        "phone", "Telephone:", "TEL.", "mob", "my cell", "fax", "office", "call me at", "call us on", "reach me",
+        "text", "answering is", "contact me:", "messages to", "registered number: ", "dialled", "dial",
+        "my number is at", "whatsapp", "card", "account", "home", "work", "phon", "order", "tele\u017fkop",
+    )  # fmt: skip
+    forms = ("######", "#-###", "###-####", "+## (#) ####-##", "00## ### ####", "(###) ### ####x##", "#### ## ##", "##")
+    for _ in range(count):
+        number = fake.numerify(draw.choice(forms))
+        yield f"{draw.choice(cues)}{draw.choice((' ', '', ': ', chr(10), ' - '))}{number} {draw.choice(cues)}"
+
+
+def unscreened(part: Part) -> Part:
+    return replace(part, screen=None, patterns=tuple((pattern, screen_patterns.always) for pattern, _ in part.patterns))
+
+
 def test_screened_recognizers_find_what_presidio_finds() -> None:
     engine = detectors.load_engine(SETTINGS)
     recognizers = stock_recognizers()
@@ -117,10 +138,21 @@ def test_no_screen_hides_what_our_own_recognizers_would_find(monkeypatch: pytest
     ours = detectors.load_engine(SETTINGS).screens
     lines = ROBUSTNESS.read_text(encoding="utf-8").splitlines()
     forms = [view(normalise_text(json.loads(line)["text"])) for line in lines]
+    forms += [view(normalise_text(text)) for text in cued_numbers(1_500)]
     screened = [set(ours.find(text)) for text in forms]
-    monkeypatch.setattr(ours, "parts", [replace(part, screen=None) for part in ours.parts])
+    monkeypatch.setattr(ours, "parts", [unscreened(part) for part in ours.parts])
     assert [set(ours.find(text)) for text in forms] == screened
-    assert sum(map(bool, screened)) > 150
+    assert sum(map(bool, screened)) > 1_000
+
+
+def test_digits_and_the_marks_before_them_are_one_zone_as_in_one_pattern() -> None:
+    whole = re.compile(rf"{phones.MARK}{{0,{phones.MOST_MARKS}}}{phones.ZONE.pattern}", re.IGNORECASE)
+    draw = random.Random(4)
+    for _ in range(3_000):
+        text = "".join(
+            draw.choice(("7", "42", "(", "+", " ", "-", " ." * 8, "--" * 25, "x", "ext", "a", "\n")) for _ in range(12)
+        )
+        assert list(phones.zones(text)) == [match.span() for match in whole.finditer(text)], text
 
 
 @pytest.mark.parametrize("name", screen_patterns.SCREENS)

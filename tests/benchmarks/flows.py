@@ -17,20 +17,19 @@ from pipelines.declaration import MapBatches
 from pipelines.gate_rules import GateRules
 from pipelines.intents import LabelSet
 from pipelines.jobs.flow import Flow
-from pipelines.settings import Settings, SparkSettings
+from pipelines.settings import Settings
 from pipelines.transforms.labelling import Voters
 from pipelines.transforms.text_features import TextAnnotator
 from tests.benchmarks.report import say
 
 
 @contextmanager
-def lasting_session(settings: SparkSettings) -> Iterator[tuple[SparkSession, Path]]:
+def lasting_session(settings: Settings) -> Iterator[tuple[SparkSession, Path]]:
     """Open a session as `run --continuous` does, and a folder for what it writes."""
     with tempfile.TemporaryDirectory(prefix="lakehouse-bench-") as folder:
         root = Path(folder)
-        with session(
-            partial(open_session, settings, root, root / "logs", say, lasting=True, warm=("silver", "labels"))
-        ) as spark:
+        own = partial(open_session, settings.spark, root, root / "logs", say, lasting=True)
+        with session(partial(own, warm=("silver", "labels"), policy=settings.redaction)) as spark:
             yield spark, root
 
 

@@ -199,7 +199,7 @@ def main() -> None:
     parser = make_parser(__doc__, batch=1000, rounds=4, seed=3, prompt="prompts:/intent-prompt@champion")
     options = parser.parse_args()
     torch_and_transformers()
-    with lasting_session(SparkSettings(master="local[2]")) as (spark, root):
+    with lasting_session(Settings(spark=SparkSettings(master="local[2]"))) as (spark, root):
         result = measure(spark, root, options)
     write_json(result, options.json)
     show(result)

@@ -26,7 +26,7 @@ from pipelines.columns import CLUSTERING
 from pipelines.declaration import uncommented
 from pipelines.jobs.silver import cluster
 from pipelines.kernels.texts import encode, normalise_texts
-from pipelines.settings import Settings, SparkSettings
+from pipelines.settings import Settings
 from pipelines.transforms.clusters import current_clusters
 from pipelines.transforms.redaction import leave_texts
 from tests.benchmarks.flows import lasting_session, make_flow
@@ -163,7 +163,7 @@ def show(result: dict[str, object]) -> None:
 def main() -> None:
     """Read the options, measure, print."""
     options = make_parser(__doc__, tickets=1_000_000, batch=20_000, rounds=9, seed=1).parse_args()
-    with lasting_session(SparkSettings()) as (spark, root):
+    with lasting_session(Settings()) as (spark, root):
         result = measure(spark, root, options)
     write_json(result, options.json)
     show(result)

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
 MARK = r"[^\w\n]"
 EXTENSION = r"[^\d\n]{0,12}?(?:x|\uff58|int|\uff49\uff4e\uff54|\u0434\u043e\u0431|anexo)[^\d\n]{0,16}?"
-ZONE = re.compile(rf"{MARK}{{0,11}}\d(?:(?:{MARK}{{0,40}}|{EXTENSION})\d)*", re.IGNORECASE)
-"""Digits that may belong to one number, the marks before them included: no other word stands between its digits."""
+ZONE = re.compile(rf"\d(?:(?:{MARK}{{0,40}}|{EXTENSION})\d)*", re.IGNORECASE)
+"""Digits that may belong to one number: no other word stands between them."""
+MOST_MARKS = 11
+"""Before the first digit; they are a part of the zone."""
+MARKS_BEFORE = re.compile(rf"{MARK}+\Z")
 LEAST_DIGITS = {"DE": 4, "CA": 7, "GB": 7, "IL": 7, "BR": 8, "FR": 8, "IN": 8, "US": 9}
 """No number of fewer digits is valid in a region: the least of its plan, or of a number that is dialled abroad."""
 ABROAD = re.compile(r"(?<!\d)0\D*[01]")
@@ -67,12 +70,13 @@ class PhoneFinder:
 
     def find(self, text: str, settled: Collection[tuple[int, int]] = ()) -> Iterator[Place]:
         """Give start, end and score of each number in a text; none that would stand in one of the settled places."""
-        for zone in ZONE.finditer(text):
-            regions = self.wanted(zone[0]) if not (settled and is_settled(text, zone, settled)) else []
+        for begin, end in zones(text):
+            is_open = not (settled and is_settled(text, begin, end, settled))
+            regions = self.wanted(text[begin:end]) if is_open else []
             if regions:
                 # A letter right before or behind forbids a number; a # behind belongs to it.
-                start = max(0, zone.start() - 1)
-                for low, high, score in self.read(regions, text[start : zone.end() + 2], zone.end() - start):
+                start = max(0, begin - 1)
+                for low, high, score in self.read(regions, text[start : end + 2], end - start):
                     yield start + low, start + high, score
 
     def wanted(self, zone: str) -> list[Region]:
@@ -101,11 +105,18 @@ class PhoneFinder:
         return self.memory.put(key, tuple(found))
 
 
-def is_settled(text: str, zone: re.Match[str], settled: Collection[tuple[int, int]]) -> bool:
-    """Say whether all that can be a number of a zone stands in one settled place."""
-    head = HEAD.search(text, zone.start())
-    start, end = head.start() if head else zone.start(), zone.end()
+def is_settled(text: str, begin: int, end: int, settled: Collection[tuple[int, int]]) -> bool:
+    """Say whether all that can be a number between two places stands in one settled place."""
+    head = HEAD.search(text, begin)
+    start = head.start() if head else begin
     return text[end : end + 1] not in HASHES and any(low <= start and end <= high for low, high in settled)
+
+
+def zones(text: str) -> Iterator[tuple[int, int]]:
+    """Find where digits stand that may belong to one number, with the marks before them."""
+    for zone in ZONE.finditer(text):
+        marks = MARKS_BEFORE.search(text, max(0, zone.start() - MOST_MARKS), zone.start())
+        yield (marks.start() if marks else zone.start()), zone.end()
 
 
 @lru_cache(maxsize=64)

@@ -6,15 +6,16 @@ Presidio's matching ignores case; `(?-i:` brings it back, and `\K` keeps what st
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pipelines.adapters.addresses import AddressFinder
 from pipelines.adapters.gazetteer import Gazetteer
 from pipelines.adapters.names import NameFinder
+from pipelines.adapters.own_patterns import find_own
 from pipelines.adapters.plugged_recognizers import load_plugged
 from pipelines.errors import SettingsError
-from pipelines.redaction_policy import OwnPattern, RedactionSettings
+from pipelines.redaction_policy import RedactionSettings
 
 if TYPE_CHECKING:
     from presidio_analyzer import EntityRecognizer, RecognizerResult
@@ -105,8 +106,6 @@ PATTERNS: dict[str, tuple[tuple[str, float], ...]] = {
 }
 """Regex and score by entity type, next to Presidio's own recognizers or (REPLACED) instead of them."""
 
-CONTEXT_CHARS = 24
-"""How far before a match its context word may begin."""
 REPLACED = frozenset({"EMAIL_ADDRESS", "URL", "IBAN_CODE"})
 CARD = (
     r"\b(?!1\d{12}(?!\d))[1-6]\d{3}[- ]?\d{3,4}[- ]?\d{3,4}[- ]?\d{3,5}\b",
@@ -175,30 +174,6 @@ def build_recognizers(settings: RedactionSettings, gazetteer: Gazetteer) -> "lis
     finding = [TicketFunctionRecognizer(entity, find) for entity, find in finders.items()]
     own = [TicketFunctionRecognizer(pattern.name, partial(find_own, pattern)) for pattern in settings.patterns]
     return [*ours, luhn, *finding, *own]
-
-
-def find_own(pattern: OwnPattern, text: str) -> Iterator[tuple[int, int, float]]:
-    """Find a company's own forms and words, in any case; with a context word just before, where one is asked for."""
-    if pattern.context and not own_context(pattern, anywhere=True).search(text):
-        return
-    for match in own_regex(pattern).finditer(text):
-        before = text[max(0, match.start() - CONTEXT_CHARS) : match.start()]
-        if not pattern.context or own_context(pattern).search(before):
-            yield *match.span(), pattern.score
-
-
-@lru_cache(maxsize=64)
-def own_regex(pattern: OwnPattern) -> re.Pattern[str]:
-    """Compile an own pattern; words match whole."""
-    words = "|".join(map(re.escape, sorted(pattern.words, key=len, reverse=True)))
-    return re.compile(pattern.regex or rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE)
-
-
-@lru_cache(maxsize=64)
-def own_context(pattern: OwnPattern, anywhere: bool = False) -> re.Pattern[str]:
-    """Compile what must stand before a match: a context word, and then no number and no new clause."""
-    words = "|".join(map(re.escape, pattern.context))
-    return re.compile(rf"(?<!\w)(?:{words})" + (r"" if anywhere else r"\w{0,2}(?!\w)[^\d,;\n<>]*\Z"), re.IGNORECASE)
 
 
 def choose_recognizers(

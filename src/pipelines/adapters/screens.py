@@ -6,14 +6,16 @@ done: reading a text for a form of which it does not have the characters, words 
 """
 
 import re
+import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipelines.adapters.context_words import AHEAD, ContextWords
+from pipelines.adapters.cue_words import CueWords
 from pipelines.adapters.network import EntityTagger
 from pipelines.adapters.phones import PhoneFinder
-from pipelines.adapters.screen_patterns import FLAGS, PERSON_CUES, SCREENS, SOMETHING
+from pipelines.adapters.screen_patterns import PERSON_CUES, SCREENS, SOMETHING, Need, need_of
 from pipelines.transforms.placeholders import INFERRED_ENTITIES, Span
 
 if TYPE_CHECKING:
@@ -31,18 +33,23 @@ class Part:
 
     Attributes:
         phones: reads instead of a recognizer of phone numbers.
-        context: any of its context words; None when it has none.
-        matcher, patterns: the recognizer again and its patterns, when it is no more than these and their checks.
+        context: its context words; None when it has none.
+        matcher, patterns: the recognizer again and its patterns, each with what a text must hold for it, when it is no
+            more than these and their checks.
         only_with_context: whether nothing it finds is sure enough without a context word.
     """
 
     recognizer: "EntityRecognizer"
     screen: re.Pattern[str] | None
     phones: PhoneFinder | None
-    context: re.Pattern[str] | None
+    context: CueWords | None
     matcher: "PatternRecognizer | None"
-    patterns: "tuple[Pattern, ...]"
+    patterns: "tuple[tuple[Pattern, Need], ...]"
     only_with_context: bool
+
+    def is_cued(self, text: str, end: int = sys.maxsize) -> bool:
+        """Say whether one of its context words stands in a text, before a place of it."""
+        return self.context is not None and self.context.stand_in(text, end)
 
 
 class Screens:
@@ -88,22 +95,22 @@ class Screens:
 
     def run(self, part: Part, text: str, before: Sequence[Span] = ()) -> Iterator[Span]:
         """Run one recognizer behind others that have found something."""
-        has_context = part.context is not None and part.context.search(text) is not None
-        if part.only_with_context and not has_context:
+        if part.only_with_context and not part.is_cued(text):
             return
         kind = part.recognizer.supported_entities[0]
         if part.matcher:
             plain = list(match_patterns(part.matcher, part.patterns, text))
-            if not (plain and has_context):
+            if not (plain and part.is_cued(text)):
                 yield from plain
                 return
+        has_context = part.phones is not None and part.is_cued(text)
         settled = self.settled(text, before, has_context) if part.phones and before else []
         if part.phones and not has_context:
             yield from (Span(start, end, kind, score) for start, end, score in part.phones.find(text, settled))
             return
         results = self.ask(part, text, settled)
         end = max((result.end for result in results), default=0) + AHEAD
-        if results and part.context and part.context.search(text, 0, end):
+        if results and part.is_cued(text, end):
             words = self.words.before(text, end)
             results = self.enhancer.enhance_using_context(text, results, words, [part.recognizer])
         for result in results:
@@ -138,12 +145,14 @@ class Screens:
         return RecognizerResult(kind, start, end, score, explanation, metadata)
 
 
-def match_patterns(recognizer: "PatternRecognizer", patterns: "Iterable[Pattern]", text: str) -> Iterator[Span]:
+def match_patterns(
+    recognizer: "PatternRecognizer", patterns: "Iterable[tuple[Pattern, Need]]", text: str
+) -> Iterator[Span]:
     """Match a recognizer's patterns as `PatternRecognizer.analyze` does, without the explanations that it writes."""
     from presidio_analyzer.pattern_recognizer import REGEX_TIMEOUT_SECONDS
 
     kind = recognizer.supported_entities[0]
-    for pattern in patterns:
+    for pattern in (one for one, needs in patterns if needs(text)):
         # One that takes too long throws: the text fails, and does not pass unread.
         for match in vars(pattern)["compiled_regex"].finditer(text, timeout=REGEX_TIMEOUT_SECONDS):
             start, end = match.span()
@@ -165,23 +174,24 @@ def read_part(recognizer: "EntityRecognizer", thresholds: Mapping[str, float]) -
     from presidio_analyzer import PatternRecognizer
     from presidio_analyzer.predefined_recognizers import PhoneRecognizer
 
-    words = "|".join(map(re.escape, recognizer.context or ()))
     is_plain = getattr(type(recognizer), "analyze", None) is PatternRecognizer.analyze
     matcher = recognizer if is_plain and isinstance(recognizer, PatternRecognizer) else None
-    patterns: tuple[Pattern, ...] = tuple(vars(recognizer)["patterns"]) if matcher else ()
+    patterns: list[Pattern] = list(vars(recognizer)["patterns"]) if matcher else []
     if matcher:
         # Presidio compiles a recognizer's patterns when it first reads a text.
         matcher.analyze("", matcher.supported_entities)
     unchecked = getattr(type(recognizer), "validate_result", None) is PatternRecognizer.validate_result
     least = thresholds.get(recognizer.supported_entities[0], 0.0)
+    name = str(recognizer.to_dict()["name"])
     is_known = type(recognizer).__module__.partition(".")[0] in KNOWN_PACKAGES
+    needs = [need_of(name if is_known else "", number) for number in range(len(patterns))]
     return Part(
         recognizer=recognizer,
-        screen=SCREENS.get(str(recognizer.to_dict()["name"])) if is_known else None,
+        screen=SCREENS.get(name) if is_known else None,
         phones=PhoneFinder(recognizer) if type(recognizer) is PhoneRecognizer else None,
-        context=re.compile(words, FLAGS) if words else None,
+        context=CueWords(recognizer.context) if recognizer.context else None,
         matcher=matcher,
-        patterns=patterns,
+        patterns=tuple(zip(patterns, needs, strict=True)),
         only_with_context=bool(patterns) and unchecked and all(one.score < least for one in patterns),
     )
 

@@ -11,7 +11,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from pipelines.adapters.jars import cached_jars, resolve_jars
 from pipelines.adapters.java import java_environment
-from pipelines.adapters.worker_daemon import WARM
+from pipelines.adapters.worker_daemon import warming
+from pipelines.redaction_policy import RedactionSettings
 from pipelines.settings import SparkSettings
 
 LOG4J = """# A log that cannot be written, on a full disk, is not worth a trace on the screen.
@@ -49,6 +50,8 @@ SMALL_BATCHES = {
     # Every aggregation and join of a task takes a page, every broadcast a block: of 16 and 4 MB by default.
     "spark.buffer.pageSize": "256k",
     "spark.broadcast.blockSize": "256k",
+    # Each plan is written out for pages that are off: by default with all details of all operators.
+    "spark.sql.ui.explainMode": "simple",
     # What Spark keeps of the past for pages that are off.
     "spark.ui.retainedJobs": "20",
     "spark.ui.retainedStages": "20",
@@ -56,6 +59,23 @@ SMALL_BATCHES = {
     "spark.sql.ui.retainedExecutions": "20",
 }
 """What a local session does without, because its batches are small."""
+
+
+REMEMBERED = (
+    "functions",
+    "PythonUtils",
+    "PythonSQLUtils",
+    "SimplePythonFunction",
+    "SparkSession",
+    "Column",
+    "org.apache.hadoop.fs.Path",
+    "org.apache.spark.sql.catalyst.expressions.UnresolvedNamedLambdaVariable",
+    "org.apache.spark.sql.catalyst.expressions.LambdaFunction",
+    "org.apache.spark.sql.execution.python.UserDefinedPythonFunction",
+    "org.apache.spark.sql.types.Metadata",
+    "io.delta.tables.DeltaTable",
+)
+"""Names that PySpark and Delta look up in the JVM again and again."""
 
 
 @contextmanager
@@ -85,6 +105,7 @@ def open_session(
     progress: Callable[[str], None],
     lasting: bool = False,
     warm: Sequence[str] = (),
+    policy: RedactionSettings | None = None,
 ) -> SparkSession:
     """Open a local session from the pinned jars.
 
@@ -95,6 +116,7 @@ def open_session(
         progress: told what is happening when jars have to be fetched.
         lasting: the session will run for many minutes, so Java may spend the first two on optimising itself.
         warm: stages whose workers will be forked for long, so what they need is loaded where they are forked from.
+        policy: of redaction, whose detectors those of silver need; None: the default one.
     """
     # Spark NLP's jars cost a start nothing that could be measured: whoever has fetched them has them in all sessions.
     jars = [*resolve_jars("spark", progress), *cached_jars("nlp")]
@@ -106,19 +128,26 @@ def open_session(
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     builder = SparkSession.Builder().master(settings.master).appName("intent-lakehouse")
     local = local_configuration(settings, jars, scratch, log4j, lasting)
-    for key, value in {**local, f"spark.executorEnv.{WARM}": ",".join(warm)}.items():
+    variables = {f"spark.executorEnv.{name}": value for name, value in warming(warm, policy, scratch).items()}
+    for key, value in {**local, **variables}.items():
         builder = builder.config(key, value)
     with stderr_to(logs / "spark.log"):
         opened = builder.getOrCreate()
-    remember_functions(opened)
+    remember_classes(opened)
     return opened
 
 
-def remember_functions(spark: SparkSession) -> None:
-    """Look the JVM's class of functions up once: py4j searches all jars for it at each `F.something`, 2 ms a time."""
-    jvm = spark._jvm
-    if jvm is not None:
-        jvm.__dict__["functions"] = jvm.functions
+def remember_classes(spark: SparkSession) -> None:
+    """Look up once what PySpark asks the JVM for by name at each function, each list of columns and each lambda.
+
+    To tell a package from a class py4j searches all jars, at each part of a name: 2 ms a time.
+    """
+    for name in REMEMBERED:
+        place: object = spark._jvm
+        for part in name.split("."):
+            found = getattr(place, part)
+            vars(place)[part] = found
+            place = found
 
 
 def local_configuration(

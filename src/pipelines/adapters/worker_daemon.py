@@ -2,20 +2,24 @@
 
 A stock worker imports pandas, Arrow and our transforms by itself, seconds of work for each of the half dozen that a
 micro-batch starts; a forked one finds them loaded, and shares their memory. Spark hands tasks to its workers in turn
-and ends them after a minute without work, so a session that lasts also has the detectors loaded here: else each of
-them would load its own, and again after every quiet minute.
+and ends them after a minute without work, so a session that lasts also has the detectors of its policy loaded here:
+else each of them would load its own, and again after every quiet minute.
 """
 
 import contextlib
 import gc
 import importlib
+import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from pyspark import daemon
 
+from pipelines.configuration import as_layer, build, load_settings
 from pipelines.errors import PipelineError
+from pipelines.redaction_policy import RedactionSettings
 
 PRELOADED = (
     "pandas",
@@ -30,16 +34,33 @@ PRELOADED = (
 )
 WARM = "LAKEHOUSE_WARM"
 """Variable that names the stages whose needs are loaded before the first fork, with commas between."""
+POLICY = "LAKEHOUSE_WARM_POLICY"
+"""Variable that names the file of the redaction policy whose detectors are loaded; without it, the default policy's."""
 SAMPLE = "My name is Anna Smith, I live in Paris; please call +49 30 901820 or write to anna@example.com."
 
 
-def load_detectors() -> None:
-    """Load the detectors of the default settings; others share what these have imported."""
-    from pipelines.adapters.detectors import redact_texts
-    from pipelines.configuration import load_settings
+def warming(stages: Sequence[str], policy: RedactionSettings | None, folder: Path) -> dict[str, str]:
+    """Give the variables by which this process knows what to load; a policy is put into the folder, for its owner."""
+    variables = {WARM: ",".join(stages)}
+    if policy is not None and stages:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / "redaction.json"
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(as_layer(policy)), encoding="utf-8")
+        variables[POLICY] = str(file)
+    return variables
 
+
+def load_detectors() -> None:
+    """Load the detectors of the session's policy."""
+    from pipelines.adapters.detectors import redact_texts
+
+    file = os.environ.get(POLICY)
+    policy = load_settings([]).redaction
+    if file:
+        policy = build(RedactionSettings, json.loads(Path(file).read_text(encoding="utf-8")), "redaction")
     # What is compiled at the first text, or read from a cache, is then there too.
-    redact_texts([SAMPLE], load_settings([]).redaction, bytes(32))
+    redact_texts([SAMPLE], policy, bytes(32))
 
 
 def import_models() -> None:

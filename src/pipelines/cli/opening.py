@@ -58,8 +58,9 @@ def open_spark(workspace: Workspace, lasting: Sequence[str] = ()) -> Iterator[Sp
         lasting: stages that will run in it until somebody stops them; none: it is soon over.
     """
     logging.getLogger("py4j").setLevel(logging.ERROR)
-    own = partial(open_session, workspace.settings.spark, workspace.root / "spark", workspace.logs, say)
-    with session(partial(own, lasting=bool(lasting), warm=lasting)) as spark:
+    settings = workspace.settings
+    own = partial(open_session, settings.spark, workspace.root / "spark", workspace.logs, say, bool(lasting))
+    with session(partial(own, warm=lasting, policy=settings.redaction)) as spark:
         yield spark
 
 

@@ -23,6 +23,7 @@ DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 CLOCK = r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?"
 ISO_TIME = re.compile(rf"{DAY}(?:[T ]{CLOCK}(?:Z|[+-][0-9]{{2}}(?::?[0-9]{{2}})?)?)?")
 PLAUSIBLE_YEARS = range(1970, 2101)
+COMPACT_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 REQUIRED = ("source", "created_at", "text")
 KEYS_OF_A_CUSTOMER = ("email", "id", "name")
 
@@ -74,7 +75,7 @@ def decode_object(value: bytes | None) -> Payload | Reason:
     except UnicodeDecodeError:
         return Reason.NOT_UTF8
     try:
-        content: object = json.loads(text, object_pairs_hook=unique_pairs, parse_constant=refuse_constant)
+        content: object = STRICT_JSON.decode(text)
         # A payload that cannot be encoded holds a lone surrogate: no table could keep its text.
         if is_deeper_than(content, MAX_DEPTH) or ("\\u" in text and not is_encodable(content)):
             return Reason.NOT_JSON
@@ -94,6 +95,9 @@ def unique_pairs(pairs: list[tuple[str, object]]) -> Payload:
 def refuse_constant(name: str) -> object:
     """Refuse NaN and Infinity, which Python reads and JSON does not have."""
     raise NotAPayloadError(Reason.NOT_JSON)
+
+
+STRICT_JSON = json.JSONDecoder(object_pairs_hook=unique_pairs, parse_constant=refuse_constant)
 
 
 def is_deeper_than(content: object, depth: int) -> bool:
@@ -192,13 +196,15 @@ def is_blank(text: str) -> bool:
 
 def normalise_text(text: str) -> str:
     """Fold what does not make two texts different: compatibility forms (NFKC), case, white space."""
+    if text.isascii():  # has one form only
+        return " ".join(text.lower().split())
     folded = unicodedata.normalize("NFKC", text).casefold()
     return " ".join(unicodedata.normalize("NFKC", folded).split())
 
 
 def canonical_json(*parts: object) -> bytes:
     """Write parts as the one JSON array that identifiers are made of: compact, UTF-8, nothing escaped needlessly."""
-    return json.dumps(parts, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    return COMPACT_JSON.encode(parts).encode("utf-8", "surrogatepass")
 
 
 def name_content(*parts: object) -> str:
@@ -215,7 +221,7 @@ def name_ticket(ticket: Ticket) -> str | None:
 
 def pseudonym(key: bytes, domain: str, value: bytes) -> str:
     """Make the HMAC-SHA-256 (hex) of a value; the domain keeps keys of different kinds from ever being equal."""
-    return hmac.new(key, domain.encode() + b"\0" + value, hashlib.sha256).hexdigest()
+    return hmac.digest(key, domain.encode() + b"\0" + value, "sha256").hex()
 
 
 def key_text(key: bytes, text: str) -> str:
@@ -225,9 +231,8 @@ def key_text(key: bytes, text: str) -> str:
 
 def key_ticket(key: bytes, ticket: Ticket) -> str | None:
     """Make the ticket_key: the same for every edit of one ticket."""
-    if ticket.ticket_id is None:
-        return None
-    return pseudonym(key, "ticket", canonical_json(ticket.source, ticket.ticket_id))
+    named = canonical_json(ticket.source, ticket.ticket_id)
+    return None if ticket.ticket_id is None else pseudonym(key, "ticket", named)
 
 
 def key_subject(key: bytes, customer: tuple[str, str] | None) -> str | None:
