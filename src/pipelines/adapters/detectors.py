@@ -181,7 +181,7 @@ def load_engine(settings: RedactionSettings) -> Engine:
         version="/".join(parts),
         lock=threading.Lock(),
     )
-    # It lives as long as the process: walking its half a million objects takes the collector as long as 500 tickets.
+    # It lives as long as the process: walking its half a million objects takes the collector as long as 400 tickets.
     gc.freeze()
     return engine
 
