@@ -38,6 +38,8 @@ GATE = 0.8
 STRENGTHS = (300.0,)
 """What the student's cross-validation chooses on these; fixed, to save it."""
 UNKNOWN = -1
+LEAK = 0.05
+"""Share of the unknown texts that may be in gold."""
 LEAST_WORTH = 0.01
 """Of a row that the voters are certain about; of others the variance p (1 - p), at most .25."""
 DOUBTFUL = 0.7
@@ -229,7 +231,10 @@ def figures(
     known = questions.labels >= 0
     reliability = measure_reliability(sure[rest], right[rest])
     unknown = stream[~known[stream]]
+    strangers = sure[rest[~known[rest]]]
+    cut = np.quantile(strangers, 1 - LEAK) if len(strangers) else 0.0
     return {
+        "known at leak": float((sure[rest[known[rest]]] > cut).sum() / known[stream].sum()) if len(unknown) else None,
         "stream": len(stream),
         "coverage": len(gold) / len(stream),
         "error": float((~right[gold]).mean()) if len(gold) else None,

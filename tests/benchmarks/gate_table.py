@@ -68,6 +68,7 @@ def public_page(result: Figures) -> str:
     head = PUBLIC_HEAD.format(votes=result["votes"], noise=result["noise"], target=result["target"], **result["split"])
     parts = [head, table(
         ["setting", "seeds", "certified", "true error", "coverage", "known in gold", "unknown in gold",
+         "known where 5 % of the unknown pass",
          "ECE (voters' mean)", "AUROC", "accuracy (before teaching)", "audited: errors", "fixed 0.8 covers, and errs"],
         [setting_row(name, rounds) for name, rounds in result["settings"].items()],
     ), "## Reliability of the calibrated confidence, all seeds", curves(
@@ -87,6 +88,7 @@ def setting_row(name: str, rounds: Sequence[Figures]) -> list[str]:
     return [
         name, f"{len(rounds)}", f"{sum(each['threshold'] is not None for each in rounds)}", ranged(rounds, "error", 4),
         ranged(rounds, "coverage"), ranged(rounds, "known in gold"), ranged(rounds, "unknown in gold"),
+        ranged(rounds, "known at leak"),
         f"{ranged(rounds, 'ece')}, {average(rounds, 'raw ece'):.3f}", ranged(rounds, "auroc"),
         f"{average(rounds, 'accuracy'):.3f} ({average(rounds, 'first accuracy'):.3f})",
         f"{average(rounds, 'audited'):.0f}: {average(rounds, 'audit errors'):.1f}",
