@@ -16,8 +16,8 @@ from pipelines.transforms.opinions import calibrated, pool_opinions, with_featur
 from tests.builders import NOON, Values, frame, record, vote
 
 LABEL_SET = LabelSet(("billing", "card", "refund"))
-AT_ITS_WORD = Calibration(("agreement", "pooled"), (0.0, 0.0), (1.0, 1.0), (0.5, 1.0), 0.0)
-"""The voters' mean probability, and a little more where they agree."""
+AT_ITS_WORD = Calibration(("pooled",), (0.0,), (1.0,), (1.0,), 0.5)
+"""The voters' mean probability, and a little more."""
 RULES = GateRules(GateSettings(), PinnedCalibration("intent-calibration", "3", AT_ITS_WORD))
 
 
@@ -55,7 +55,6 @@ def test_models_pool_their_probabilities_and_what_one_excludes_the_other_cannot_
             "student": 0.0,
             "slm": math.log(0.6 / 0.4),
             "margin": ((0.4 - 0.5) + (0.6 - 0.4)) / 2,
-            "agreement": 0.5,
             "known": math.log(0.9 / 0.1),
             "cluster": 0.0,
         }
@@ -70,14 +69,14 @@ def test_features_equal_those_of_the_kernel(spark: SparkSession) -> None:
 
 def test_people_and_votes_without_a_label_are_no_opinion(spark: SparkSession) -> None:
     row = pooled(spark, vote("billing", 0.99), memory(card=0.7, refund=0.3), vote(None, None, "slm", alternatives=[]))
-    assert (row["label"], row["agreement"], row["slm"]) == ("card", 1.0, row["pooled"])
+    assert (row["label"], row["slm"], len(row["opinions"])) == ("card", row["pooled"], 1)
 
 
 def test_a_calibration_is_applied_as_its_formula_says(spark: SparkSession) -> None:
-    told = Calibration(("memory", "agreement"), (1.0, 0.5), (2.0, 0.1), (0.5, 2.0), 0.25)
+    told = Calibration(("memory", "margin"), (1.0, 0.5), (2.0, 0.1), (0.5, 2.0), 0.25)
     votes = frame(spark, LABELS, memory(card=0.8, refund=0.2))
     (row,) = votes.transform(pool_opinions).transform(calibrated, told).collect()
-    score = 0.25 + 0.5 * (math.log(4) - 1.0) / 2.0 + 2.0 * (1.0 - 0.5) / 0.1
+    score = 0.25 + 0.5 * (math.log(4) - 1.0) / 2.0 + 2.0 * (0.6 - 0.5) / 0.1
     assert row["confidence"] == pytest.approx(1 / (1 + math.exp(-score)), abs=1e-9)
 
 

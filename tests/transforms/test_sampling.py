@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pipelines.contracts import DECISIONS, LABELS, TICKETS_SILVER
 from pipelines.gate_settings import GateSettings
 from pipelines.transforms.agreement import newest_decisions
-from pipelines.transforms.review import lot
+from pipelines.transforms.lots import lot
 from pipelines.transforms.sampling import (
     Candidate,
     asked_texts,

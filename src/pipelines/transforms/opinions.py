@@ -121,7 +121,6 @@ def feature_columns() -> dict[str, Column]:
         "pooled": pooled,
         **voters,
         "margin": mean(lambda one: _given(one) - _rival(one)),
-        "agreement": mean(lambda one: (_given(one) > _rival(one)).cast("double")),
         "known": F.when(_opinion_of("memory").isNotNull(), _logit(F.lit(1.0) - unknown)).otherwise(pooled),
         "cluster": F.lit(0.0),
     }
