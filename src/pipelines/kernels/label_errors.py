@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pipelines.kernels.exact import Floats, as_unit, round_units
 from pipelines.kernels.student import NAME_WEIGHT, Integers, learnable, out_of_fold, stratify
 
-STRENGTH = 100.0
+STRENGTH = 30.0
 """Of the fits; see `tests/benchmarks/label_errors.md`."""
 
 
