@@ -9,7 +9,8 @@ Figures = Mapping[str, Any]
 
 STREAM = """\
 `after a stream`: the student has also learnt what memory and student found likely of the other half's texts, whose
-labels nobody was told; how likely a text must be was chosen with the halves the other way round, the penalty after a look at both."""
+labels nobody was told; how likely a text must be was chosen with the halves the other way round,
+the penalty after a look at both."""
 
 HEAD = """# How right the voters are
 Made by `make bench-labels`. 10 verified examples an intent, {seeds} seeds: mean (least to greatest).
