@@ -41,7 +41,7 @@ CAUSES: tuple[tuple[str, type[PipelineError], str], ...] = (
     ),
     (
         r"Checksum error|ChecksumException|Incomplete log file|Malformed log file|batch \d+ doesn't exist"
-        r"|Failed to read log file|MISSING_METADATA",
+        r"|Failed to read log file|MISSING_METADATA|Rename destination \S+/(?:commits|offsets)/\S+ already exists",
         CheckpointMismatchError,
         "a file of its checkpoint is damaged or missing. Put the checkpoint back from a backup, or run again with "
         "--new-epoch: everything is read anew, and rows that stand already are not written twice",
