@@ -17,7 +17,8 @@ from pipelines.workspace import open_workspace
 from tests.builders import frame, record, vote
 
 INTENTS = "intents:\n- {name: card, examples: [b]}\n- {name: refund, examples: [d]}\n"
-CARD, REFUND, OTHER = (digit * 64 for digit in "abc")
+CARD, REFUND, OTHER = (digit * 64 for digit in "bec")
+"""By their lots the first is audited, the last calibrates, and the second may teach."""
 Printed = Callable[..., Any]
 
 
@@ -28,7 +29,7 @@ def workspace(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
     (folder / "intents.yml").write_text(INTENTS, encoding="utf-8")
     assert run(["init", str(root), "--intents", str(folder / "intents.yml")]) == 0
     with (root / "lakehouse.yml").open("a", encoding="utf-8") as file:
-        file.write("gate: {audit_share: 1.0}\n")
+        file.write("gate: {audit_share: 0.2, calibration_share: 0.35}\n")
     texts = {CARD: "<PERSON> lost a card", REFUND: "a refund, [/maybe]", OTHER: "=nobody knows"}
     spans = {CARD: [("text", "PERSON", 0, 4, 0.9)]}
     records = [record(name, text=text, spans=spans.get(name, [])) for name, text in texts.items()]

@@ -35,13 +35,14 @@ CAUSES: tuple[tuple[str, type[PipelineError], str], ...] = (
     (
         r"Concurrent update to the log|Multiple streaming jobs detected|CONCURRENT_STREAM_LOG_UPDATE"
         r"|ConcurrentTransactionException|another query with same id|query with that name is already active"
-        r"|CONCURRENT_TRANSACTION",
+        r"|CONCURRENT_TRANSACTION|Multiple streaming queries are concurrently using",
         CheckpointMismatchError,
-        "another run of the same workspace uses its checkpoint at this moment. Let one of the two end, then run again",
+        "another run of the same workspace uses its checkpoint at this moment. Let one of the two end, then run again; "
+        "if there is no other, files of the checkpoint were deleted by halves: run again with --new-epoch",
     ),
     (
         r"Checksum error|ChecksumException|Incomplete log file|Malformed log file|batch \d+ doesn't exist"
-        r"|Failed to read log file|MISSING_METADATA|Rename destination \S+/(?:commits|offsets)/\S+ already exists",
+        r"|Failed to read log file|MISSING_METADATA",
         CheckpointMismatchError,
         "a file of its checkpoint is damaged or missing. Put the checkpoint back from a backup, or run again with "
         "--new-epoch: everything is read anew, and rows that stand already are not written twice",

@@ -20,6 +20,7 @@ from pipelines.transforms.sampling import (
     spend,
     with_people,
 )
+from pipelines.transforms.training import may_teach
 from pipelines.vocabulary import Purpose
 
 
@@ -54,7 +55,8 @@ def sample(
         Purpose.AUDIT: judged.transform(audit_rows, gate, budget),
         Purpose.SECOND_VOTE: judged.transform(contradicted_rows, decisions, gate, budget),
         Purpose.CALIBRATION: judged.transform(calibration_rows, gate, budget),
-        Purpose.GAIN: judged.transform(gainful_rows, votes, clusters, budget),
+        # What may not teach anybody is not asked for its teaching: doubtful rows would crowd the random samples.
+        Purpose.GAIN: judged.transform(may_teach, gate).transform(gainful_rows, votes, clusters, budget),
     }
     shares = {
         Purpose.AUDIT: settings.audit,
