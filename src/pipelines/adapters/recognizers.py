@@ -13,7 +13,9 @@ from pipelines.adapters.addresses import AddressFinder
 from pipelines.adapters.gazetteer import Gazetteer
 from pipelines.adapters.names import NameFinder
 from pipelines.adapters.own_patterns import find_own
+from pipelines.adapters.plate_patterns import PLATES
 from pipelines.adapters.plugged_recognizers import load_plugged
+from pipelines.adapters.secret_patterns import SECRETS
 from pipelines.errors import SettingsError
 from pipelines.redaction_policy import RedactionSettings
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 Find = Callable[[str], Iterable[tuple[int, int, float]]]
 
-RULES_VERSION = 7
+RULES_VERSION = 8
 """Raise it with every change of a pattern: it is part of each row's redaction_version."""
 
 NAME = r"(?-i:\p{Lu}[\p{L}'\u2019-]+(?:[ ](?:\p{Lu}[\p{L}'\u2019-]+|\p{Lu}\.|de|da|van|von|bin|al)){0,3})"
@@ -103,6 +105,8 @@ PATTERNS: dict[str, tuple[tuple[str, float], ...]] = {
         (rf"\b{TITLE}\.?[ ]\K{NAME}", 0.7),
     ),
     "LOCATION": ((rf"\b\d{{1,5}}[a-z]? (?-i:\p{{Lu}}[\p{{L}}'\u2019-]+ ){{1,3}}{STREET}\b", 0.6),),
+    "LICENSE_PLATE": PLATES,
+    "SECRET": SECRETS,
 }
 """Regex and score by entity type, next to Presidio's own recognizers or (REPLACED) instead of them."""
 

@@ -3,7 +3,9 @@
 import re
 from collections.abc import Callable
 
+from pipelines.adapters.plate_patterns import PLATE_CUES
 from pipelines.adapters.recognizers import CLOSING, GREETING, TITLE
+from pipelines.adapters.secret_patterns import SECRET_CUES, SECRET_NEEDS
 
 FLAGS = re.IGNORECASE
 SOMETHING = re.compile(
@@ -15,6 +17,8 @@ PERSON_CUES = re.compile(
     FLAGS | re.MULTILINE,
 )
 """What the patterns of names begin with: words, so that a text without any written form can have them."""
+UNWRITTEN = frozenset({PERSON_CUES, SECRET_CUES})
+"""Screens that look for words: SOMETHING is not asked for before them."""
 SCREENS: dict[str, re.Pattern[str]] = {
     "CreditCardRecognizer": re.compile(r"\d(?:[ -]?\d){11}"),
     "Ticket_cards": re.compile(r"\d(?:[ -]?\d){11}"),
@@ -39,6 +43,8 @@ SCREENS: dict[str, re.Pattern[str]] = {
     "UsSsnRecognizer": re.compile(r"\d{3}(?:\d\d-\d{4}|-\d{6}|\d{6}|[ .-]\d{2}[ .-]\d{4})"),
     "Ticket_LOCATION": re.compile(r"\d[a-z]? \w", FLAGS),
     "Ticket_PERSON": PERSON_CUES,
+    "Ticket_LICENSE_PLATE": PLATE_CUES,
+    "Ticket_SECRET": SECRET_CUES,
 }
 """By recognizer: what a text must hold for a finding to be in it; one without a screen reads every text."""
 
@@ -77,6 +83,7 @@ NEEDS: dict[str, tuple[Need, ...]] = {
         has_cued_number,
         re.compile(r"\d[ -](?:office|fax|mobile|cell|home|work)", FLAGS).search,
     ),
+    "Ticket_SECRET": tuple(need.search for need in SECRET_NEEDS),
 }
 """By recognizer, and in the order of its patterns: what a text must hold besides."""
 

@@ -15,7 +15,7 @@ from pipelines.adapters.context_words import AHEAD, ContextWords
 from pipelines.adapters.cue_words import CueWords
 from pipelines.adapters.network import EntityTagger
 from pipelines.adapters.phones import PhoneFinder
-from pipelines.adapters.screen_patterns import PERSON_CUES, SCREENS, SOMETHING, Need, need_of
+from pipelines.adapters.screen_patterns import SCREENS, SOMETHING, UNWRITTEN, Need, need_of
 from pipelines.transforms.placeholders import INFERRED_ENTITIES, Span
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Screens:
         is_written = SOMETHING.search(text) is not None
         found: list[Span] = []
         for part in self.parts:
-            if part.screen is None or ((is_written or part.screen is PERSON_CUES) and part.screen.search(text)):
+            if part.screen is None or ((is_written or part.screen in UNWRITTEN) and part.screen.search(text)):
                 found += self.run(part, text, found)
         return found
 
