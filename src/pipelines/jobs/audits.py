@@ -12,7 +12,7 @@ from pyspark.sql import Row
 
 from pipelines.gate_settings import GateSettings
 from pipelines.intents import Intent
-from pipelines.kernels.audits import MISSING, Outcome, Watch, decide_audit, label_bounds, watch_errors
+from pipelines.kernels.audits import MISSING, LabelBound, Outcome, Watch, decide_audit, label_bounds, watch_errors
 from pipelines.kernels.drift import SIGNIFICANCE, measure_drift
 from pipelines.kernels.statistics import lower_bound
 from pipelines.transforms.assurance import MOST_VOTES
@@ -116,7 +116,9 @@ def label_standing(
     return rows + [standing_row(OTHER_LABELS, bound, {}, settings) for bound in grouped]
 
 
-def standing_row(name: str, bound: Any, floors: dict[str, float | None], settings: GateSettings) -> dict[str, Any]:
+def standing_row(
+    name: str, bound: LabelBound, floors: dict[str, float | None], settings: GateSettings
+) -> dict[str, Any]:
     """Lay out what is known of one label."""
     floor = floors.get(name)
     least_errors = lower_bound(bound.errors, bound.audited, settings.confidence_level)

@@ -20,6 +20,7 @@ from pipelines.gate_settings import GateSettings
 from pipelines.intents import Intent, LabelSet, label_set_hash
 from pipelines.jobs.audits import Audits, find_alarm, label_standing, read_audits
 from pipelines.kernels.certification import GRID, Certificate, certify, tally
+from pipelines.kernels.certification import Row as ThresholdRow
 from pipelines.settings_base import fingerprint
 from pipelines.transforms.assurance import (
     count_reaching,
@@ -153,7 +154,7 @@ def status_of(
     return {"status": status, **promised, "labels_needed": needed, "alarm": None, "suspect_since": None}
 
 
-def threshold_row(row: Any, records: int) -> dict[str, Any]:
+def threshold_row(row: ThresholdRow, records: int) -> dict[str, Any]:
     """Lay out one threshold of the table."""
     return {
         "threshold": row.threshold, "records": int(records), "audited": row.audited, "errors": row.errors,

@@ -231,8 +231,9 @@ def key_text(key: bytes, text: str) -> str:
 
 def key_ticket(key: bytes, ticket: Ticket) -> str | None:
     """Make the ticket_key: the same for every edit of one ticket."""
-    named = canonical_json(ticket.source, ticket.ticket_id)
-    return None if ticket.ticket_id is None else pseudonym(key, "ticket", named)
+    return (
+        None if ticket.ticket_id is None else pseudonym(key, "ticket", canonical_json(ticket.source, ticket.ticket_id))
+    )
 
 
 def key_subject(key: bytes, customer: tuple[str, str] | None) -> str | None:
