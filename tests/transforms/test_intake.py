@@ -14,7 +14,7 @@ from pipelines.transforms.intake import (
     read_tickets,
     tickets_from_label_rows,
 )
-from pipelines.transforms.payloads import key_file, key_text
+from pipelines.transforms.pseudonyms import key_file, key_text
 from tests.builders import NOON, frame, message, messages
 
 KEY = bytes(range(32))

@@ -4,7 +4,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from pipelines.contracts import LABEL_FILES, LANDED_FILES
 from pipelines.transforms.landing import landed_files, parse_label_files, unread_files
-from pipelines.transforms.payloads import key_file
+from pipelines.transforms.pseudonyms import key_file
 from tests.builders import NOON, frame
 
 KEY = bytes(range(32))

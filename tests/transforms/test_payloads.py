@@ -6,14 +6,11 @@ from pipelines.transforms.payloads import (
     Ticket,
     canonical_customer,
     decode_object,
-    key_subject,
-    key_text,
-    key_ticket,
     name_ticket,
     parse_ticket,
     parse_time,
-    pseudonym,
 )
+from pipelines.transforms.pseudonyms import key_subject, key_text, key_ticket, pseudonym
 from pipelines.vocabulary import Reason
 from tests.poison import ALL_REASONS, SHAPES, TICKET, generate_poison, payload
 

@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from pipelines.contracts import ANNOTATIONS, CONTRACT_VERSION, TICKETS_BRONZE
-from pipelines.transforms import payloads
+from pipelines.transforms import payloads, pseudonyms
 
 LABEL_SOURCE = "label_file"
 """Source of the records that labelled files bring along."""
@@ -167,9 +167,9 @@ def open_ticket(value: bytes | None, key: bytes) -> tuple[object, ...] | None:
     if not isinstance(ticket, payloads.Ticket):
         return None
     return (
-        payloads.key_ticket(key, ticket),
-        payloads.key_subject(key, ticket.customer),
-        payloads.key_text(key, ticket.text),
+        pseudonyms.key_ticket(key, ticket),
+        pseudonyms.key_subject(key, ticket.customer),
+        pseudonyms.key_text(key, ticket.text),
         *(ticket.source, ticket.subject, ticket.text, "\n".join(ticket.called)),
         (ticket.created_at - EPOCH) // MICROSECOND,
     )
@@ -177,11 +177,11 @@ def open_ticket(value: bytes | None, key: bytes) -> tuple[object, ...] | None:
 
 def key_label_row(key: bytes, path: str, row_number: int, text: str, annotator: str | None) -> tuple[str | None, ...]:
     """Name a labelled row, its text, its annotator and its file, in the order of LABEL_KEYS."""
-    text_key = payloads.key_text(key, text)
-    person = None if annotator is None else payloads.key_annotator(key, annotator)
+    text_key = pseudonyms.key_text(key, text)
+    person = None if annotator is None else pseudonyms.key_annotator(key, annotator)
     # Of the text, not of its key: a record has the same name in every workspace.
     record_id = payloads.name_content(LABEL_SOURCE, payloads.normalise_text(text))
-    return payloads.name_content(path, int(row_number)), text_key, record_id, person, payloads.key_file(key, path)
+    return payloads.name_content(path, int(row_number)), text_key, record_id, person, pseudonyms.key_file(key, path)
 
 
 def utc_day(column: str) -> Column:

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from pipelines.contracts import LABEL_FILES, LANDED_FILES
 from pipelines.transforms.intake import moment
 from pipelines.transforms.label_rows import LabelRow, parse_label_file, relative_path
-from pipelines.transforms.payloads import key_file
+from pipelines.transforms.pseudonyms import key_file
 from pipelines.vocabulary import Reason
 
 FILE_ROWS = (

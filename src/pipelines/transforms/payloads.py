@@ -1,11 +1,10 @@
-"""One ticket in, one verdict out: validity, names and pseudonyms, decided on the bytes in plain Python.
+"""One ticket in, one verdict out: validity and names, decided on the bytes in plain Python.
 
 Spark's own JSON reader is not asked: it accepts trailing garbage, keeps the last of two equal keys and turns lone
 surrogates into question marks. Nothing here throws, whatever the bytes are.
 """
 
 import hashlib
-import hmac
 import json
 import re
 import unicodedata
@@ -217,35 +216,3 @@ def name_ticket(ticket: Ticket) -> str | None:
     if ticket.ticket_id is None:
         return None
     return name_content(ticket.source, ticket.ticket_id, ticket.subject or "", ticket.text)
-
-
-def pseudonym(key: bytes, domain: str, value: bytes) -> str:
-    """Make the HMAC-SHA-256 (hex) of a value; the domain keeps keys of different kinds from ever being equal."""
-    return hmac.digest(key, domain.encode() + b"\0" + value, "sha256").hex()
-
-
-def key_text(key: bytes, text: str) -> str:
-    """Make the text_key: equal for texts that differ only in form, case and white space."""
-    return pseudonym(key, "text", normalise_text(text).encode("utf-8", "surrogatepass"))
-
-
-def key_ticket(key: bytes, ticket: Ticket) -> str | None:
-    """Make the ticket_key: the same for every edit of one ticket."""
-    return (
-        None if ticket.ticket_id is None else pseudonym(key, "ticket", canonical_json(ticket.source, ticket.ticket_id))
-    )
-
-
-def key_subject(key: bytes, customer: tuple[str, str] | None) -> str | None:
-    """Make the subject_key: the same wherever this customer wrote."""
-    return None if customer is None else pseudonym(key, "subject", canonical_json(*customer))
-
-
-def key_annotator(key: bytes, annotator: str) -> str:
-    """Make an annotator's pseudonym."""
-    return pseudonym(key, "annotator", normalise_text(annotator).encode("utf-8", "surrogatepass"))
-
-
-def key_file(key: bytes, path: str) -> str:
-    """Make a dropped file's pseudonym."""
-    return pseudonym(key, "file", path.encode("utf-8", "surrogatepass"))
