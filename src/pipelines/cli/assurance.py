@@ -24,8 +24,6 @@ from pipelines.jobs.promises import promise
 from pipelines.kernels.reliability import Bin
 from pipelines.workspace import Workspace, find_workspace
 
-THRESHOLDS_SHOWN = 12
-
 
 def calibrate(
     promoted: Annotated[bool, typer.Option("--promote/--no-promote", help="Let the gate go by it at once.")] = True,
@@ -107,11 +105,13 @@ def show_certificate(certificate: dict[str, Any]) -> None:
         out.print(line, soft_wrap=True)
     rows = [
         (one["threshold"], one["audited"], one["errors"], one["precision"], one["error_bound"], one["coverage"])
-        for one in certificate["thresholds"][:THRESHOLDS_SHOWN]
+        for one in certificate["thresholds"]
+        if one["audited"]
     ]
     headers = ("threshold", "audited", "wrong", "right", "at most wrong", "of all judged")
     caption = f"At most wrong: exact one-sided bound, {certificate['confidence_level']:.0%} sure, each threshold alone."
-    show_table("What audits found at each threshold", headers, rows, caption)
+    if rows:
+        show_table("What audits found at each threshold", headers, rows, caption)
     named = [
         (one["label"], one["audited"], one["errors"], one["error_bound"], one["precision_floor"], one["suspended"])
         for one in certificate["labels"]
