@@ -148,12 +148,11 @@ def assert_nothing_happened(lake: Lake, pasts: dict[str, Lake], stage: str) -> N
 
 
 def assert_routed_by_stored_votes(lake: Lake) -> None:
-    """Expect every record whose only votes are a model's where the stored vote sends it."""
-    votes = lake.rows("silver.labels", "record_id", "voter", "confidence")
-    people = {record for record, voter, _ in votes if voter == "human"}
-    gold = {record for (record,) in lake.rows("gold.training_examples", "record_id")}
-    model = {record: confidence for record, voter, confidence in votes if voter != "human"}
-    sure = {record for record, confidence in model.items() if confidence > 0.8}
+    """Expect every text that models alone voted on where their stored votes send its records."""
+    votes = lake.rows("silver.labels", "text_key", "voter", "confidence")
+    people = {text for text, voter, _ in votes if voter == "human"}
+    sure = {text for text, voter, confidence in votes if voter != "human" and confidence > 0.8}
+    gold = {text for (text,) in lake.rows("gold.training_examples", "text_key")}
     assert gold - people == sure - people
 
 
