@@ -94,9 +94,8 @@ def arrive(lake: Lake, cluster: str, numbers: range, who: str = "ann") -> None:
 
 
 def places(lake: Lake) -> dict[str, int]:
-    ledger = lake.count().ledger
-    assert (ledger["record_difference"], ledger["in_two_places"]) == (0, 0)
-    return {name: ledger[name] for name in ("gold", "quarantine")}
+    tables = {"gold": "gold.training_examples", "quarantine": "quarantine.tickets"}
+    return {name: len(lake.rows(table, "record_id")) for name, table in tables.items()}
 
 
 @pytest.fixture
@@ -110,12 +109,11 @@ def test_what_reached_gold_leaves_it_with_the_one_too_many_and_when_clusters_bec
     arrive(lake, "b", range(3, 5))
     lake.run("gate")
     assert places(lake) == {"gold": 4, "quarantine": 0}
+    # With the one too many comes the ticket that makes them one; it is seen before its merge is told.
     arrive(lake, "a", range(5, 6))
-    lake.run("gate")
-    assert places(lake) == {"gold": 2, "quarantine": 3}
-    # The ticket that makes them one is seen before its merge is told; then what was right for two clusters is wrong.
     write(lake, TICKETS_SILVER, record("a 6", text="a 6", cluster_id="a", arrival_no=6))
     lake.run("gate")
+    assert places(lake) == {"gold": 2, "quarantine": 3}
     merged = {"absorbed_id": "b", "absorbed_no": 3, "cluster_id": "a", "cluster_no": 1}
     write(lake, CLUSTER_MERGES, {**record("a 6", text="a 6"), **merged})
     lake.run("gate")
@@ -125,6 +123,8 @@ def test_what_reached_gold_leaves_it_with_the_one_too_many_and_when_clusters_bec
     lake.run("gate")
     assert places(lake) == {"gold": 5, "quarantine": 0}
     assert lake.rows("gold.review_queue", "record_id") == []
+    ledger = lake.count().ledger
+    assert (ledger["record_difference"], ledger["in_two_places"], ledger["pending"]) == (0, 0, 1)
 
 
 def test_a_batch_that_is_repeated_with_the_guard_off_places_what_it_had_decided(

@@ -36,7 +36,7 @@ class Due:
 
     def rows(self, table: Table) -> DataFrame:
         """Read the rows of a table that are about these texts."""
-        return self.read(table).join(self.touched, on="text_key", how="left_semi")
+        return rows_about(self.touched, self.read, table)
 
     def records_of(self, decided: DataFrame) -> DataFrame:
         """Give the records that stored decisions are about.
@@ -75,6 +75,10 @@ def gather(touched: DataFrame, read: Read, most: int) -> Due:
 
 def read_due(touched: DataFrame, read: Read) -> Due:
     """Read the records that are due and the votes on their texts."""
-    found = Due(read, touched, touched, touched)
-    records = hold(found.rows(TICKETS_SILVER).transform(due_records, touched))
-    return replace(found, records=records, votes=hold(found.rows(LABELS)))
+    records = hold(rows_about(touched, read, TICKETS_SILVER).transform(due_records, touched))
+    return Due(read, touched, records, hold(rows_about(touched, read, LABELS)))
+
+
+def rows_about(touched: DataFrame, read: Read, table: Table) -> DataFrame:
+    """Read the rows of a table that are about some texts."""
+    return read(table).join(touched, on="text_key", how="left_semi")
