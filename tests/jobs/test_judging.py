@@ -103,6 +103,11 @@ CLUSTERS: dict[str, list[Arrival]] = {
     "as many as may": of_ann("as many as may", 2),
     "one more": of_ann("one more", 3),
     "copies": [*of_ann("copies", 2), look_alike("copies", 3, text="copies 2")],
+    "few with copies": [
+        *of_ann("few with copies", 3),
+        by_model("few with copies 1", 0.8),
+        look_alike("few with copies", 4, text="few with copies 2"),
+    ],
     "two people": [*of_ann("two people", 3), said("two people 2", who="bob")],
     "two of three": [
         *of_ann("two of three", 3),
@@ -160,6 +165,7 @@ def decided(spark: SparkSession) -> dict[str, str]:
         ("as many as may", [GOLD] * 2),
         ("one more", [LED, HELD, HELD]),
         ("copies", [GOLD] * 3),
+        ("few with copies", [GOLD] * 4),
         ("two people", [GOLD] * 3),
         ("two of three", [GOLD, GOLD, "people_disagree"]),
         ("two against two", [LED, HELD, HELD, "people_disagree", "people_disagree"]),
