@@ -273,6 +273,9 @@ def test_votes_that_are_gone_are_taken_off_again(make_lake: Callable[[], Lake]) 
     DeltaTable.forPath(lake.spark, lake.store.path(LABELS)).delete("batch_id = 1")
     lake.measure()
     assert_equal(lake.agreement(), recompute(votes[:60]))
+    DeltaTable.forPath(lake.spark, lake.store.path(LABELS)).delete()
+    lake.measure()
+    assert lake.agreement() == {}
 
 
 def test_renamed_labels_are_told_by_their_names_of_today(make_lake: Callable[[], Lake]) -> None:

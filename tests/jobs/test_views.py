@@ -1,10 +1,10 @@
 """The three frames of a record's way, over a whole flow: what points to something finds it."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pipelines.adapters.delta import read_place, read_table
@@ -12,7 +12,7 @@ from pipelines.adapters.views import views_of_places, views_of_votes
 from pipelines.contracts import LABELS, PLACES, TICKETS_BRONZE, TICKETS_SILVER
 from pipelines.jobs.agreement import measure_agreement
 from tests.jobs.conftest import LABELS as LABEL_SET
-from tests.jobs.conftest import Lake, raw, ticket
+from tests.jobs.conftest import Lake, new_lake, raw, ticket
 
 LABELLED = """text,annotator_id,label,confidence_score
 refund for a toaster,ann,refund,0.9
@@ -35,9 +35,9 @@ def views_of(lake: Lake) -> dict[str, DataFrame]:
     return {**views_of_places(lake.spark, lake.store), **views_of_votes(lake.spark, lake.store)}
 
 
-@pytest.fixture
-def lake(make_lake: Callable[..., Lake]) -> Lake:
-    made = make_lake()
+@pytest.fixture(scope="module")
+def lake(spark: SparkSession, servers: str, empty_tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    made = new_lake(spark, servers, empty_tables, tmp_path_factory.mktemp("views") / "lake")
     made.send(*TICKETS)
     made.drop("labeled/2026/01/05/people.csv", LABELLED)
     made.run()

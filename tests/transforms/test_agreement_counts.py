@@ -39,10 +39,10 @@ def of_kind(counts: dict[Cell, int], counted: str) -> dict[Cell, int]:
 
 
 def test_a_rater_is_compared_with_what_most_of_the_other_people_say(any_zone: SparkSession) -> None:
-    late = datetime.fromisoformat("2026-01-05T23:30:00+00:00")
+    early = datetime.fromisoformat("2026-01-05T02:30:00+00:00")
     counts = count(
         any_zone,
-        vote("a", 0.9, "memory", voted_at=late),
+        vote("a", 0.9, "memory", voted_at=early),
         person("ann", "a"),
         person("bob", "a", LATER),
         person("cleo", "b"),
@@ -102,7 +102,7 @@ def test_what_a_newer_vote_changes_is_what_is_said_now_less_what_was_said(spark:
     }
     rows = news.transform(counted_rows, {"labels/1": 4, "relabel/1": 0}, NOON)
     assert rows.columns == AGREEMENT_COUNTS.payload_names
-    assert {tuple(row["votes_through"].items()) for row in rows.collect()} == {(("labels/1", 4), ("relabel/1", 0))}
+    assert [row["votes_through"] for row in rows.collect()] == [{"labels/1": 4, "relabel/1": 0}] * 3
 
 
 def test_votes_are_new_by_the_micro_batch_that_wrote_them(spark: SparkSession) -> None:

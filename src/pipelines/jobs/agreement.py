@@ -180,5 +180,5 @@ def append_values(
     """Append rows that were made here, if any."""
     if not values:
         return
-    payload = table.columns[: len(table.payload_names)]
-    append_once(spark.createDataFrame(values, payload), store, table, write)
+    untraced = [(*row, *[None] * (len(table.columns) - len(row))) for row in values]
+    append_once(spark.createDataFrame(untraced, table.columns), store, table, write)
