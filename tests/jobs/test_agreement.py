@@ -253,7 +253,7 @@ def test_a_run_that_was_cut_off_is_finished_by_the_next_one(
     make_lake: Callable[[], Lake], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake, votes = make_lake(), all_votes()
-    points = ("after_agreement_counts", "after_agreement", "after_annotator_quality")
+    points = ("after_annotator_quality", "after_agreement", "after_agreement_counts")
     for point, part in zip(points, np.array_split(np.arange(len(votes)), 3), strict=True):
         lake.arrive([votes[place] for place in part])
         monkeypatch.setenv(VARIABLE, f"{point}:raise")
