@@ -84,6 +84,7 @@ class NoAnswer(StrEnum):
     """Why a voter has said nothing of a text; a served model's own reasons stand beside these."""
 
     MODEL_FAILED = "model_failed"
+    WORKER_LOST = "worker_lost"
     LEADER_FAILED = "leader_failed"
     NOT_ASKED = "not_asked"
 
