@@ -177,6 +177,9 @@ def test_every_table_is_written_by_the_one_job_its_contract_names() -> None:
         "quarantine.shed": "gate",
         "gold.review_queue": "gate",
         "gold.certificates": "certify",
+        "gold.agreement_counts": "agreement",
+        "gold.agreement": "agreement",
+        "gold.annotator_quality": "agreement",
     }
 
 

@@ -100,6 +100,22 @@ class Tier(StrEnum):
     CACHE = "cache"
 
 
+class Counted(StrEnum):
+    """What a row of gold.agreement_counts counts."""
+
+    VOTES = "votes"
+    RATER = "rater_and_people"
+    PEOPLE = "people"
+
+
+class Compared(StrEnum):
+    """Whose agreement is measured."""
+
+    MODEL = "model_and_people"
+    ANNOTATOR = "annotator_and_others"
+    PEOPLE = "people"
+
+
 class Purpose(StrEnum):
     """Why a person is asked to label a text, the most important first."""
 
