@@ -26,6 +26,7 @@ from pipelines.cli import (
     explain,
     exports,
     flow,
+    grants,
     label_audit,
     looking,
     plan,
@@ -79,6 +80,7 @@ app.command()(explain.explain)
 app.command()(looking.clusters)
 app.command()(looking.sql)
 app.command()(tidying.maintain)
+app.command()(grants.grants)
 app.command()(upkeep.setup)
 app.command()(upkeep.doctor)
 
