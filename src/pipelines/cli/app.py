@@ -21,6 +21,7 @@ from pipelines.cli import (
     annotate,
     apply,
     assurance,
+    contracts,
     demo,
     evaluate,
     explain,
@@ -79,6 +80,7 @@ app.command()(looking.status)
 app.command()(explain.explain)
 app.command()(looking.clusters)
 app.command()(looking.sql)
+app.command()(contracts.contracts)
 app.command()(tidying.maintain)
 app.command()(grants.grants)
 app.command()(upkeep.setup)
