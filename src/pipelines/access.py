@@ -120,7 +120,8 @@ def check_tables(tables: Rights) -> None:
 def check_policies(access: Access) -> None:
     """Refuse a mask or filter of what is not there, and two masks of one column."""
     declared = {one.full_name: set(one.column_names) for one in TABLES}
-    for policy in (*access.policies.masks, *access.policies.row_filters):
+    policies: tuple[Mask | RowFilter, ...] = (*access.policies.masks, *access.policies.row_filters)
+    for policy in policies:
         missing = sorted(set(policy.columns) - declared.get(policy.table, set()))
         require(not missing, policy.name, f"{policy.table} has no column {', '.join(missing)}")
         strangers = sorted(set(policy.seen_by) - access.groups.keys())
