@@ -108,7 +108,7 @@ def label_end_to_end(spark: SparkSession, root: Path, options: argparse.Namespac
     """Run both ways in turn; gives rates and the ratio."""
     uri = f"sqlite:///{root / 'mlflow' / 'mlflow.db'}"
     prepare_registry(uri, say)
-    task, texts = make_task(uri), [text for text, _ in write_tickets(options.tickets, options.seed)]
+    task, texts = make_task(uri), [text for text, _ in write_tickets(options.tickets, options.seed)][: options.tickets]
     kernel = Kernel(task, texts)
     spark_way = Labelling(spark, root, build_voters(task.pinned, [*task.intents], task.settings, uri), texts)
     seconds: dict[str, list[float]] = {"kernel": [], "end to end": []}
