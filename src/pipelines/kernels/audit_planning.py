@@ -68,11 +68,33 @@ def lowest_hopeful(
         there is none.
     """
     sure = np.asarray(stream, dtype=np.float64)
+    above = [sure[sure >= threshold] for threshold in thresholds]
+    many, doubt = [each.size for each in above], [float((1 - each).sum()) for each in above]
+    return hopeful_from(many, doubt, budget, thresholds, target, confidence)
+
+
+def hopeful_from(
+    records: Sequence[int],
+    doubt: Sequence[float],
+    budget: int,
+    thresholds: Sequence[float],
+    target: float = TARGET,
+    confidence: float = CONFIDENCE,
+) -> float:
+    """Choose as `lowest_hopeful` does, from counts.
+
+    Args:
+        records: of the stream at or above each threshold.
+        doubt: sum of 1 - calibrated confidence of these.
+        budget: records that can be audited.
+        thresholds: descending.
+        target: error rate that is allowed.
+        confidence: of the promise.
+    """
     hopeful = [
         threshold
-        for threshold in thresholds
-        if (above := sure[sure >= threshold]).size
-        and power(budget, float((1 - above).mean()), target, confidence) >= HOPEFUL
+        for threshold, many, errors in zip(thresholds, records, doubt, strict=True)
+        if many and power(budget, errors / many, target, confidence) >= HOPEFUL
     ]
     return hopeful[-1] if hopeful else thresholds[0]
 
