@@ -139,13 +139,15 @@ def judge_stream(questions: Questions, folder: Path, options: argparse.Namespace
     }  # fmt: skip
 
 
-def raise_gate(product: Product, hopes: Sequence[Mapping[str, float]], audits: int) -> float:
-    """Set the gate to where `calibrate` says that about so many audits may prove something; gives it."""
+def raise_gate(product: Product, hopes: Sequence[Mapping[str, Any]], audits: int) -> float | None:
+    """Set the gate to where `calibrate` says that about so many audits may prove something, if anywhere; gives it."""
     nearest = min(hopes, key=lambda hope: abs(hope["audits"] - audits))
+    if nearest["threshold"] is None:
+        return None
     file = product.root / "lakehouse.yml"
     own = f"gate: {{min_confidence: {nearest['threshold']}, "
     file.write_text(file.read_text(encoding="utf-8").replace("gate: {", own), encoding="utf-8")
-    return nearest["threshold"]
+    return float(nearest["threshold"])
 
 
 COLUMNS = ("text", "id", None)

@@ -50,7 +50,7 @@ def setting_row(name: str, found: Figures) -> list[str]:
 def votes_row(name: str, found: Figures) -> list[str]:
     """What a setting's people and machine spent."""
     votes = [str(found["votes"].get(purpose, 0)) for purpose in ("gain", "calibration", "audit", "second_vote")]
-    votes.insert(2, f"{found['gate']:.2f}")
+    votes.insert(2, shown(found["gate"], 2))
     learnt = ", ".join(f"{count:,} of {source}" for source, count in found["student"]["examples"].items())
     return [name, str(found["seed"]), *votes, learnt, str(found["ledger difference"]), f"{found['minutes']:.0f}"]
 

@@ -31,13 +31,13 @@ class Hope:
 
     Attributes:
         audits: records that people check.
-        threshold: below it most of these would be spent in vain.
-        coverage: share of all judged records that reach it.
+        threshold: below it most of these would be spent in vain; None where they would be from everywhere.
+        coverage: share of all judged records that reach it; None without a threshold.
     """
 
     audits: int
-    threshold: float
-    coverage: float
+    threshold: float | None
+    coverage: float | None
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,8 @@ def what_audits_may_prove(judged: DataFrame, settings: GateSettings) -> tuple[Ho
     for audits in AUDITS:
         promise = (settings.target_error, settings.confidence_level)
         threshold = hopeful_from(records.tolist(), doubt, audits, thresholds, *promise)
-        hopes.append(Hope(audits, threshold, int(records[thresholds.index(threshold)]) / max(total, 1)))
+        reaching = None if threshold is None else int(records[thresholds.index(threshold)]) / max(total, 1)
+        hopes.append(Hope(audits, threshold, reaching))
     return tuple(hopes)
 
 

@@ -53,6 +53,7 @@ def lowest_hopeful(
     thresholds: Sequence[float],
     target: float = TARGET,
     confidence: float = CONFIDENCE,
+    hopeful: float = HOPEFUL,
 ) -> float:
     """Choose from where on records are audited: below it, a label would most likely be spent in vain.
 
@@ -62,15 +63,17 @@ def lowest_hopeful(
         thresholds: descending.
         target: error rate that is allowed.
         confidence: of the promise.
+        hopeful: how likely the test has to pass.
 
     Returns:
-        The lowest threshold that so many audits behind it still have a fair chance to certify; the highest one when
+        The lowest threshold that so many audits behind it still have such a chance to certify; the highest one when
         there is none.
     """
     sure = np.asarray(stream, dtype=np.float64)
     above = [sure[sure >= threshold] for threshold in thresholds]
     many, doubt = [each.size for each in above], [float((1 - each).sum()) for each in above]
-    return hopeful_from(many, doubt, budget, thresholds, target, confidence)
+    found = hopeful_from(many, doubt, budget, thresholds, target, confidence, hopeful)
+    return thresholds[0] if found is None else found
 
 
 def hopeful_from(
@@ -80,8 +83,9 @@ def hopeful_from(
     thresholds: Sequence[float],
     target: float = TARGET,
     confidence: float = CONFIDENCE,
-) -> float:
-    """Choose as `lowest_hopeful` does, from counts.
+    hopeful: float = HOPEFUL,
+) -> float | None:
+    """Choose as `lowest_hopeful` does, from counts; None when there is no hope.
 
     Args:
         records: of the stream at or above each threshold.
@@ -90,13 +94,14 @@ def hopeful_from(
         thresholds: descending.
         target: error rate that is allowed.
         confidence: of the promise.
+        hopeful: how likely the test has to pass.
     """
-    hopeful = [
+    worth = [
         threshold
         for threshold, many, errors in zip(thresholds, records, doubt, strict=True)
-        if many and power(budget, errors / many, target, confidence) >= HOPEFUL
+        if many and power(budget, errors / many, target, confidence) >= hopeful
     ]
-    return hopeful[-1] if hopeful else thresholds[0]
+    return worth[-1] if worth else None
 
 
 def power(audited: int, error_rate: float, target: float = TARGET, confidence: float = CONFIDENCE) -> float:
