@@ -9,7 +9,7 @@ WORKSPACE ?= demo
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow bench-labels bench-gate bench-gate-public lint format type doctor lock clean
+.PHONY: help setup demo test test-slow bench-labels bench-gate bench-gate-public bench-gate-stream lint format type doctor lock clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ bench-gate: $(STAMP)  ## whether certificates keep their promise, on simulated s
 
 bench-gate-public: setup  ## certified gold from public questions in DATA and 1,000 votes; writes tests/benchmarks/gate_public.md
 	@$(BIN)/python -m tests.benchmarks.gate_public $(DATA) --json gate_public.json --table tests/benchmarks/gate_public.md
+
+bench-gate-stream: setup  ## the same through the product's own commands, ingest to certify; writes tests/benchmarks/gate_stream.md
+	@$(BIN)/python -m tests.benchmarks.gate_stream $(DATA) --json gate_stream.json --table tests/benchmarks/gate_stream.md
 
 lint: $(STAMP)  ## ruff: style and format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -62,7 +62,10 @@ def test_audit_rows_are_accepted_ones_of_the_share_in_the_order_of_their_lots(sp
 def test_a_contradicted_audit_row_gets_a_second_and_a_third_vote(spark: SparkSession) -> None:
     gone = {"verdict": "disagreement", "reason": "labels_disagree", "place": "quarantine", "decision_no": 2}
     by_people = {"parts": [("human", 1.0), ("memory", 0.2)], "labels": ["billing", "card"]}
-    people = {"agreed": ["billing"], "once": ["card"], "twice": ["billing", "card"], "thrice": ["card"] * 3}
+    people = {
+        "agreed": ["billing"], "once": ["card"], "twice": ["billing", "card"], "settled": ["card"] * 2,
+        "thrice": ["card", "refund", "login"],
+    }  # fmt: skip
     differing = decision("differ", text="differ", parts=MODELS, **{**gone, "reason": "people_disagree"})
     alike = {"verdict": "unconfirmed", "reason": "look_alikes_unconfirmed", "place": "quarantine"}
     decisions = [

@@ -2,10 +2,10 @@
 
 from pyspark.sql import SparkSession
 
-from pipelines.contracts import EMBEDDINGS, LABELS, TRAINING_EXAMPLES
+from pipelines.contracts import DECISIONS, EMBEDDINGS, LABELS, TICKETS_SILVER, TRAINING_EXAMPLES
 from pipelines.gate_settings import GateSettings
-from pipelines.transforms.training import learning_rows, likely_rows, may_teach
-from tests.builders import Values, frame, vote
+from pipelines.transforms.training import learning_rows, likely_rows, may_teach, stranger_rows
+from tests.builders import Values, decision, frame, record, vote
 
 
 def example(record_id: str, label: str, cluster: str | None, *voters: str) -> Values:
@@ -57,6 +57,22 @@ def test_what_a_certificate_rests_on_teaches_nobody(spark: SparkSession) -> None
         everybody - teaching(audit_share=0.0, calibration_share=0.5),
     )
     assert min(len(audited), len(calibrating), len(audited ^ calibrating)) > 5
+
+
+def test_unknown_is_learnt_from_what_people_call_so_and_from_nothing_else(spark: SparkSession) -> None:
+    unknown = {"verdict": "unknown_intent", "label": "unknown", "place": "quarantine"}
+    by_people = {**unknown, "parts": [("human", 1.0), ("memory", 0.2)]}
+    log = [
+        decision("said", **by_people),
+        decision("by models", **{**unknown, "parts": [("memory", 0.9)]}),
+        decision("by people, a label that is gone", **{**by_people, "label": "fax"}),
+        decision("thought better of", **by_people),
+        decision("thought better of", decision_no=2),
+    ]
+    names = {str(row["record_id"]) for row in log}
+    tickets = frame(spark, TICKETS_SILVER, *[record(name, cluster_id=f"cluster of {name}") for name in sorted(names)])
+    rows = frame(spark, DECISIONS, *log).transform(stranger_rows, tickets).collect()
+    assert [tuple(row) for row in rows] == [("said", "unknown", "cluster of said", ["human", "memory"])]
 
 
 def cast(text: str, label: str, *numbers: float, **changes: object) -> list[Values]:

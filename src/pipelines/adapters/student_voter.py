@@ -10,6 +10,7 @@ from pipelines.adapters.vote_rows import Distribution, Task
 from pipelines.kernels import neighbours
 from pipelines.kernels.combination import widen
 from pipelines.kernels.exact import Floats
+from pipelines.vocabulary import UNKNOWN_LABEL
 
 
 def student_distributions(
@@ -18,18 +19,27 @@ def student_distributions(
     """Each text's most probable labels by the student.
 
     The memory says how likely a text is about any known label, and stands in for labels that the student has not
-    learnt. Labels that it learnt and that are no intents any more are left out.
+    learnt. Labels that it learnt and that are no intents any more are left out. What it has learnt to be `unknown` is
+    taken off what is known.
     """
     if task.pinned.student is None:
         return []
     named = load_student(task.pinned.student, task.tracking_uri)
     places = {intent.name: place for place, intent in enumerate(task.intents)}
     still = [column for column, label in enumerate(named.labels) if label in places]
-    shares = renormalised(named.predict(np.stack(vectors))[:, still])
+    predicted = named.predict(np.stack(vectors))
+    shares, strange = renormalised(predicted[:, still]), share_of(UNKNOWN_LABEL, named.labels, predicted)
     whole = widen(shares, np.array([places[named.labels[column]] for column in still], dtype=np.int64), opinions.shares)
     chosen = neighbours.shortlist(whole, task.settings.slm_candidates)
-    known = known_shares(opinions, examples, task)
+    known = [
+        near * (1.0 - stranger) for near, stranger in zip(known_shares(opinions, examples, task), strange, strict=True)
+    ]
     return [tell(task, whole[place], chosen[place], known[place]) for place in range(len(whole))]
+
+
+def share_of(label: str, labels: Sequence[str], shares: Floats) -> Floats:
+    """What a label gets of each text, shape (texts,); 0 where it is not among the labels of the columns."""
+    return np.asarray(shares[:, [place for place, name in enumerate(labels) if name == label]].sum(axis=1))
 
 
 def renormalised(shares: Floats) -> Floats:

@@ -1,6 +1,7 @@
 """`calibrate` and `certify`: what confidence means, and what may be promised of gold."""
 
 import tempfile
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -47,6 +48,7 @@ def calibrate(
     if promoted:
         promote(client, "model", name, version)
     report = {"name": name, "version": version, "promoted": promoted, **fitted.metrics}
+    report["hopes"] = [asdict(hope) for hope in fitted.hopes]
     show_json(report) if as_json else show_calibration(report, fitted)
 
 
@@ -86,6 +88,9 @@ def show_calibration(report: dict[str, Any], fitted: calibrating.Fitted) -> None
         )
         headers = ("confidence", "records", "mean confidence", "right", "95 % interval")
         show_table("What confidence meant", headers, rows, caption)
+    hopes = [(hope.audits, hope.threshold, hope.coverage) for hope in fitted.hopes]
+    caption = "Audits below it would most likely be spent in vain: gate.min_confidence keeps them above."
+    show_table("What audits may prove", ("audits", "from confidence", "of all judged"), hopes, caption)
     promoted = (
         "the gate goes by it from now on"
         if report["promoted"]

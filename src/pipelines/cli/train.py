@@ -19,6 +19,7 @@ from pipelines.cli.versions import artifacts_of, open_registry
 from pipelines.errors import InputDataError
 from pipelines.jobs import training
 from pipelines.kernels.student import LEAST_EXAMPLES
+from pipelines.vocabulary import UNKNOWN_LABEL
 from pipelines.workspace import Workspace, find_workspace
 
 MOST_NAMED = 5
@@ -58,7 +59,9 @@ def train(
     if promoted:
         promote(client, "model", name, version)
     report = {"name": name, "version": version, "promoted": promoted, "missing": trained.missing, **trained.metrics}
-    report |= {"examples": dict(examples.sources), "labels": len(trained.labels)}
+    learnt_unknown = UNKNOWN_LABEL in trained.labels
+    report |= {"examples": dict(examples.sources), "labels": len(trained.labels) - learnt_unknown}
+    report |= {"learnt_unknown": learnt_unknown}
     show_json(report) if as_json else show_trained(report, examples.sources, found)
 
 
@@ -75,7 +78,8 @@ def too_few(missing: dict[str, int]) -> str:
 def show_trained(report: dict[str, object], sources: Counter[str], workspace: Workspace) -> None:
     """Print what was learnt, from how much, and how good it is."""
     told = ", ".join(f"{count:,} of {source}" for source, count in sources.items())
-    out.print(f"Learnt {report['labels']} of {len(workspace.intents)} intents from examples: {told}.")
+    strange = " and `unknown`" if report["learnt_unknown"] else ""
+    out.print(f"Learnt {report['labels']} of {len(workspace.intents)} intents{strange} from examples: {told}.")
     accuracy, loss = report["held_out_accuracy"], report["held_out_loss"]
     out.print(
         f"Right on examples it was not fitted on: {accuracy:.1%}, every intent weighing the same ({loss:.2f} nats)."

@@ -4,19 +4,40 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pyspark.sql import Row
+from pyspark.sql import DataFrame, Row
 
 from pipelines.adapters.delta import read_table, table_version
 from pipelines.contracts import DECISIONS, LABELS, TICKETS_SILVER
+from pipelines.gate_settings import GateSettings
 from pipelines.jobs.audits import read_audits
-from pipelines.jobs.certification import Subject
+from pipelines.jobs.certification import Subject, count_records
+from pipelines.kernels.audit_planning import hopeful_from
 from pipelines.kernels.audits import Outcome
 from pipelines.kernels.calibration import LEAST_ROWS, Calibration, apply_calibration, fit_calibration
+from pipelines.kernels.certification import GRID
 from pipelines.kernels.reliability import Reliability, measure_reliability
 from pipelines.kernels.vote_features import ANCHOR, FEATURES
-from pipelines.transforms.assurance import judged_by_models, verified
+from pipelines.transforms.assurance import doubt_reaching, judged_by_models, verified
 from pipelines.transforms.label_sets import as_of_today
-from pipelines.transforms.opinions import pool_opinions, standing_alone, with_features
+from pipelines.transforms.opinions import calibrated, pool_opinions, standing_alone, with_features
+
+AUDITS = (100, 200, 400, 800)
+"""Numbers of audits of which `what_audits_may_prove` tells."""
+
+
+@dataclass(frozen=True)
+class Hope:
+    """From where on so many audits have a fair chance to certify gold.
+
+    Attributes:
+        audits: records that people check.
+        threshold: below it most of these would be spent in vain; None where they would be from everywhere.
+        coverage: share of all judged records that reach it; None without a threshold.
+    """
+
+    audits: int
+    threshold: float | None
+    coverage: float | None
 
 
 @dataclass(frozen=True)
@@ -29,6 +50,7 @@ class Fitted:
         rows: labelled records of the calibration sample.
         right: how many of them the models had right.
         tables: version of each table that was read.
+        hopes: what audits may prove with this calibration; none without one.
     """
 
     calibration: Calibration | None
@@ -36,6 +58,7 @@ class Fitted:
     rows: int
     right: int
     tables: dict[str, int]
+    hopes: tuple[Hope, ...] = ()
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -68,7 +91,31 @@ def calibrate(subject: Subject) -> Fitted:
     if held and is_fitted:
         quality = measure_reliability(apply_calibration(values(held), calibration), what_was_right(held))
     tables = {table.full_name: version for table, version in read.items()}
-    return Fitted(calibration if is_fitted else None, quality, len(learnt), int(right.sum()), tables)
+    counted = (len(learnt), int(right.sum()), tables)
+    if not is_fitted:
+        return Fitted(None, None, *counted)
+    sure = pooled.transform(calibrated, calibration).transform(standing_alone, "confidence")
+    rejudged = records.transform(judged_by_models, sure, decisions, subject.labels, settings)
+    return Fitted(calibration, quality, *counted, what_audits_may_prove(rejudged, settings))
+
+
+def what_audits_may_prove(judged: DataFrame, settings: GateSettings) -> tuple[Hope, ...]:
+    """Say for some numbers of audits from which confidence on they are worth asking for.
+
+    Args:
+        judged: what `assurance.judged_by_models` made of calibrated opinions.
+        settings: what is promised, and the gate below which nothing is.
+    """
+    thresholds = [threshold for threshold in GRID if threshold >= settings.min_confidence]
+    total, records = count_records(judged, thresholds)
+    summed = judged.transform(doubt_reaching, thresholds).first() or [None] * len(thresholds)
+    doubt, hopes = [float(each or 0.0) for each in summed], []
+    for audits in AUDITS:
+        promise = (settings.target_error, settings.confidence_level)
+        threshold = hopeful_from(records.tolist(), doubt, audits, thresholds, *promise)
+        reaching = None if threshold is None else int(records[thresholds.index(threshold)]) / max(total, 1)
+        hopes.append(Hope(audits, threshold, reaching))
+    return tuple(hopes)
 
 
 def values(rows: Sequence[Row]) -> np.ndarray:

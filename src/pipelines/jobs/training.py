@@ -1,21 +1,22 @@
 """Training the student: examples in, a fitted classifier and what is known about it out. Nothing is registered here."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pyspark.sql import Row, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 
 from pipelines.adapters.delta import TableStore, read_place, read_table, table_version
 from pipelines.adapters.frames import stream_rows
-from pipelines.contracts import CLUSTER_MERGES, EMBEDDINGS, LABELS, TRAINING_EXAMPLES
+from pipelines.contracts import CLUSTER_MERGES, DECISIONS, EMBEDDINGS, LABELS, TICKETS_SILVER, TRAINING_EXAMPLES
+from pipelines.declaration import Table
 from pipelines.gate_settings import GateSettings
 from pipelines.intents import Intent, examples_hash, label_set_hash, name_text
 from pipelines.kernels.student import LEAST_EXAMPLES, Likely, Student, fit_student
 from pipelines.transforms.clusters import current_clusters
-from pipelines.transforms.training import learning_rows, likely_rows, may_teach
-from pipelines.vocabulary import Place
+from pipelines.transforms.training import learning_rows, likely_rows, may_teach, stranger_rows
+from pipelines.vocabulary import UNKNOWN_LABEL, Place
 
 Encode = Callable[[Sequence[str]], np.ndarray]
 MOST_EXAMPLES = 200
@@ -28,8 +29,9 @@ class LearningSet:
 
     Attributes:
         vectors: shape (examples, dimensions).
-        owners: place of each example's label among the intents, shape (examples,).
-        names: vectors of the intents' names and descriptions, shape (intents, dimensions).
+        owners: place of each example's label among the intents, and behind them for `unknown`, shape (examples,).
+        names: vectors of the intents' names and descriptions, and for `unknown` the mean of its examples; shape
+            (intents + 1, dimensions).
         sources: how many examples are of intents.yml, of people, of models that the gate followed, and merely likely.
         tables: version of each table that was read.
         likely: texts that are likely of a label and not settled, with the place of that label.
@@ -82,7 +84,9 @@ def read_learning_set(
     encode: Encode,
     shares: Shares,
 ) -> LearningSet:
-    """Collect the verified examples of intents.yml, accepted gold and likely texts; no text is encoded twice.
+    """Collect the verified examples of intents.yml, accepted gold, what people call unknown, and likely texts.
+
+    No text is encoded twice.
 
     Args:
         spark: the session.
@@ -92,45 +96,63 @@ def read_learning_set(
         encode: gives texts their vectors by it.
         shares: what is learnt from, and what never.
     """
-    places = {intent.name: place for place, intent in enumerate(intents)}
-    read = {table: table_version(spark, store, table) for table in (TRAINING_EXAMPLES, EMBEDDINGS, LABELS)}
+    places = {intent.name: place for place, intent in enumerate(intents)} | {UNKNOWN_LABEL: len(intents)}
+    read = {table: table_version(spark, store, table) for table in (TRAINING_EXAMPLES, EMBEDDINGS, LABELS, DECISIONS)}
     stored = read_table(spark, store, EMBEDDINGS, read[EMBEDDINGS])
-    merges = read_table(spark, store, CLUSTER_MERGES)
-    gold = read_place(spark, store, Place.GOLD, read[TRAINING_EXAMPLES]).transform(may_teach, shares.gate)
-    gold = gold.transform(current_clusters, merges)
-    rows = [
-        row
-        for row in stream_rows(gold.transform(learning_rows, stored, encoder_hash, MOST_EXAMPLES))
-        if row["label"] in places
-    ]
+    gold, strangers = read_settled(spark, store, read, shares.gate)
+    settled = gold.select(*strangers.columns).unionByName(strangers)
+    learnt = settled.transform(learning_rows, stored, encoder_hash, MOST_EXAMPLES)
+    rows = [row for row in stream_rows(learnt) if row["label"] in places]
     shown = [(text, place) for place, intent in enumerate(intents) for text in intent.examples]
     vectors = encode([*(text for text, _ in shown), *(name_text(intent) for intent in intents)])
-    learnt = np.array([row["vector"] for row in rows], dtype=np.float64).reshape(len(rows), vectors.shape[1])
-    owners = [*(place for _, place in shown), *(places[row["label"]] for row in rows)]
+    examples = np.concatenate([vectors[: len(shown)], as_vectors(rows, vectors.shape[1])])
+    owners = np.array([*(place for _, place in shown), *(places[row["label"]] for row in rows)], dtype=np.int64)
     cast = read_table(spark, store, LABELS, read[LABELS]).transform(may_teach, shares.gate)
     found = cast.transform(likely_rows, gold, stored, shares.likely_from, encoder_hash, MOST_EXAMPLES)
     likely = [row for row in stream_rows(found) if row["label"] in places]
     sources = Counter("people" if row["by_human"] else "models" for row in rows)
     sources += Counter(intents=len(shown), likely=len(likely))
     tables = {table.full_name: version for table, version in read.items()}
-    return LearningSet(
-        np.concatenate([vectors[: len(shown)], learnt]), np.array(owners, dtype=np.int64), vectors[len(shown) :],
-        sources, tables, as_likely(likely, places, vectors.shape[1]),
-    )  # fmt: skip
+    names = np.vstack([vectors[len(shown) :], mean_of(examples[owners == len(intents)])])
+    return LearningSet(examples, owners, names, sources, tables, as_likely(likely, places, vectors.shape[1]))
+
+
+def read_settled(
+    spark: SparkSession, store: TableStore, read: Mapping[Table, int], gate: GateSettings
+) -> tuple[DataFrame, DataFrame]:
+    """Read what is settled and may teach, with the clusters of today: gold, and what people call unknown."""
+    merges = read_table(spark, store, CLUSTER_MERGES)
+    tickets = read_table(spark, store, TICKETS_SILVER)
+    strangers = read_table(spark, store, DECISIONS, read[DECISIONS]).transform(stranger_rows, tickets)
+    gold = read_place(spark, store, Place.GOLD, read[TRAINING_EXAMPLES])
+    return (
+        gold.transform(may_teach, gate).transform(current_clusters, merges),
+        strangers.transform(may_teach, gate).transform(current_clusters, merges),
+    )
+
+
+def mean_of(vectors: np.ndarray) -> np.ndarray:
+    """Stand in for the name of what has none: the mean of its examples; zeros without any."""
+    return np.asarray(vectors.mean(axis=0)) if len(vectors) else np.zeros(vectors.shape[1])
+
+
+def as_vectors(rows: Sequence[Row], dimensions: int) -> np.ndarray:
+    """Lay the vectors of rows out, shape (rows, dimensions)."""
+    return np.array([row["vector"] for row in rows], dtype=np.float64).reshape(len(rows), dimensions)
 
 
 def as_likely(rows: Sequence[Row], places: dict[str, int], dimensions: int) -> Likely:
     """Lay likely texts out for the fit."""
-    vectors = np.array([row["vector"] for row in rows], dtype=np.float64).reshape(len(rows), dimensions)
-    return vectors, np.array([places[row["label"]] for row in rows], dtype=np.int64)
+    return as_vectors(rows, dimensions), np.array([places[row["label"]] for row in rows], dtype=np.int64)
 
 
 def train(examples: LearningSet, intents: Sequence[Intent]) -> Trained:
     """Fit a student; without enough examples there is none, and `missing` says why."""
-    counts = np.bincount(examples.owners, minlength=len(intents))
+    counts = np.bincount(examples.owners, minlength=len(intents))[: len(intents)]
     few = {intent.name: int(count) for intent, count in zip(intents, counts, strict=True) if count < LEAST_EXAMPLES}
     student = fit_student(examples.vectors, examples.owners, examples.names, likely=examples.likely)
-    labels = tuple(intents[place].name for place in student.labels) if student else ()
+    names = [*(intent.name for intent in intents), UNKNOWN_LABEL]
+    labels = tuple(names[place] for place in student.labels) if student else ()
     return Trained(student, labels, few)
 
 

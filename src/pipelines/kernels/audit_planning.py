@@ -53,6 +53,7 @@ def lowest_hopeful(
     thresholds: Sequence[float],
     target: float = TARGET,
     confidence: float = CONFIDENCE,
+    hopeful: float = HOPEFUL,
 ) -> float:
     """Choose from where on records are audited: below it, a label would most likely be spent in vain.
 
@@ -62,19 +63,45 @@ def lowest_hopeful(
         thresholds: descending.
         target: error rate that is allowed.
         confidence: of the promise.
+        hopeful: how likely the test has to pass.
 
     Returns:
-        The lowest threshold that so many audits behind it still have a fair chance to certify; the highest one when
+        The lowest threshold that so many audits behind it still have such a chance to certify; the highest one when
         there is none.
     """
     sure = np.asarray(stream, dtype=np.float64)
-    hopeful = [
+    above = [sure[sure >= threshold] for threshold in thresholds]
+    many, doubt = [each.size for each in above], [float((1 - each).sum()) for each in above]
+    found = hopeful_from(many, doubt, budget, thresholds, target, confidence, hopeful)
+    return thresholds[0] if found is None else found
+
+
+def hopeful_from(
+    records: Sequence[int],
+    doubt: Sequence[float],
+    budget: int,
+    thresholds: Sequence[float],
+    target: float = TARGET,
+    confidence: float = CONFIDENCE,
+    hopeful: float = HOPEFUL,
+) -> float | None:
+    """Choose as `lowest_hopeful` does, from counts; None when there is no hope.
+
+    Args:
+        records: of the stream at or above each threshold.
+        doubt: sum of 1 - calibrated confidence of these.
+        budget: records that can be audited.
+        thresholds: descending.
+        target: error rate that is allowed.
+        confidence: of the promise.
+        hopeful: how likely the test has to pass.
+    """
+    worth = [
         threshold
-        for threshold in thresholds
-        if (above := sure[sure >= threshold]).size
-        and power(budget, float((1 - above).mean()), target, confidence) >= HOPEFUL
+        for threshold, many, errors in zip(thresholds, records, doubt, strict=True)
+        if many and power(budget, errors / many, target, confidence) >= hopeful
     ]
-    return hopeful[-1] if hopeful else thresholds[0]
+    return worth[-1] if worth else None
 
 
 def power(audited: int, error_rate: float, target: float = TARGET, confidence: float = CONFIDENCE) -> float:

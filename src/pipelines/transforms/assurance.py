@@ -101,6 +101,17 @@ def count_reaching(judged: DataFrame, thresholds: list[float]) -> DataFrame:
     return judged.agg(F.sum(F.lit(1)).alias("judged"), *reaching)
 
 
+def doubt_reaching(judged: DataFrame, thresholds: list[float]) -> DataFrame:
+    """Sum up how many errors the confidences expect among records of known labels from each threshold on.
+
+    Returns:
+        One row: doubt_0, doubt_1, ...; null where no record reaches the threshold.
+    """
+    reaches = [F.col("is_known") & (F.col("confidence") >= threshold) for threshold in thresholds]
+    doubts = [F.sum(F.when(is_reached, 1.0 - F.col("confidence"))) for is_reached in reaches]
+    return judged.agg(*[doubt.alias(f"doubt_{place}") for place, doubt in enumerate(doubts)])
+
+
 def stream_shape(judged: DataFrame, since: datetime) -> DataFrame:
     """Count what drift is measured on, before and since a moment, by the records' first decisions.
 

@@ -72,9 +72,9 @@ def pool_opinions(votes: DataFrame) -> DataFrame:
     )  # fmt: skip
 
 
-def standing_alone(pooled: DataFrame) -> DataFrame:
-    """Lay pooled opinions out as evidence before any calibration: the pooled label, and its share as confidence."""
-    return pooled.select("text_key", "label", F.col("share").alias("confidence"), F.array("label").alias("labels"))
+def standing_alone(pooled: DataFrame, confidence: str = "share") -> DataFrame:
+    """Lay pooled opinions out as evidence: the pooled label, and as confidence its share, or what `calibrated` made."""
+    return pooled.select("text_key", "label", F.col(confidence).alias("confidence"), F.array("label").alias("labels"))
 
 
 def with_features(pooled: DataFrame) -> DataFrame:

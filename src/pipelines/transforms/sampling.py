@@ -56,9 +56,9 @@ def audit_rows(judged: DataFrame, settings: GateSettings, budget: int) -> DataFr
 def contradicted_rows(judged: DataFrame, decisions: DataFrame, settings: GateSettings, budget: int) -> DataFrame:
     """Choose texts that one more person should see; lowest lot first.
 
-    These are audit rows that a person contradicted and fewer than three have voted on, texts that people differ about,
-    and one of each crowd of look-alikes that nobody has confirmed. What is contradicted is the label that models alone
-    had put into gold; it may be there no more.
+    These are audit rows that a person contradicted, fewer than three have voted on and no two agree about, texts that
+    people differ about, and one of each crowd of look-alikes that nobody has confirmed. What is contradicted is the
+    label that models alone had put into gold; it may be there no more.
 
     Args:
         judged: what `with_people` gave.
@@ -71,7 +71,8 @@ def contradicted_rows(judged: DataFrame, decisions: DataFrame, settings: GateSet
         (F.col("verdict") == Verdict.ACCEPTED.value) & by_models & in_audit(settings.audit_share)
     )
     in_gold = accepted.groupBy("record_id").agg(F.max_by("label", "decision_no").alias("gold_label"))
-    contradicted = F.exists("said", lambda label: label != F.col("gold_label")) & (F.col("people") < MOST_VOTES)
+    is_open = (F.col("people") < MOST_VOTES) & (F.size("said") == F.col("people"))
+    contradicted = F.exists("said", lambda label: label != F.col("gold_label")) & is_open
     people_differ = F.col("reason") == Reason.PEOPLE_DISAGREE.value
     needs_another = F.coalesce(people_differ, F.lit(False)) | F.coalesce("leads", F.lit(False))
     known = judged.where(F.col("people") > 0).join(in_gold, on="record_id", how="left")

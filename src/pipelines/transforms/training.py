@@ -4,9 +4,10 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from pipelines.gate_settings import GateSettings
+from pipelines.transforms.agreement import newest_decisions
 from pipelines.transforms.cascade import opinions
 from pipelines.transforms.lots import in_audit, in_calibration
-from pipelines.vocabulary import UNKNOWN_LABEL, Voter
+from pipelines.vocabulary import UNKNOWN_LABEL, Verdict, Voter
 
 CHEAP = (Voter.MEMORY.value, Voter.STUDENT.value)
 
@@ -22,6 +23,24 @@ def may_teach(rows: DataFrame, gate: GateSettings) -> DataFrame:
     return rows.where(~held_out).select(*rows.columns)
 
 
+def stranger_rows(decisions: DataFrame, tickets: DataFrame) -> DataFrame:
+    """Choose the records that people say are of no known intent: what a student learns `unknown` from.
+
+    Args:
+        decisions: gold.decisions.
+        tickets: silver.tickets.
+
+    Returns:
+        record_id, label (`unknown`), cluster_id, voters; they stand in quarantine.
+    """
+    by_people = F.exists("parts", lambda part: part["label"] == Voter.HUMAN.value)
+    is_stranger = (F.col("verdict") == Verdict.UNKNOWN_INTENT.value) & (F.col("label") == UNKNOWN_LABEL)
+    told = decisions.transform(newest_decisions).where(is_stranger & by_people)
+    voters = F.transform("parts", lambda part: part["label"]).alias("voters")
+    known = told.join(tickets.select("record_id", "cluster_id"), on="record_id", how="inner")
+    return known.select("record_id", "label", "cluster_id", voters)
+
+
 def learning_rows(gold: DataFrame, embeddings: DataFrame, encoder_hash: str, most: int) -> DataFrame:
     """Choose what is learnt from: one record a near-duplicate cluster and label, so that no flood outweighs the rest.
 
@@ -29,7 +48,7 @@ def learning_rows(gold: DataFrame, embeddings: DataFrame, encoder_hash: str, mos
     people first, then by hash of the record.
 
     Args:
-        gold: current rows of gold.training_examples.
+        gold: current rows of gold.training_examples; those of `stranger_rows` as well.
         embeddings: rows of silver.embeddings.
         encoder_hash: whose vectors.
         most: examples of a label.
