@@ -76,6 +76,8 @@ class ModelSettings:
 
     tracking_uri: str = EMBEDDED
     """`embedded` (sqlite in the workspace), `databricks`, or a server's URI."""
+    experiment: str = "intent-lakehouse"
+    """MLflow experiment that tells how each version was made; on Databricks a workspace path."""
     slm_uri: str = "models:/intent-slm@champion"
     encoder_uri: str = "models:/ticket-encoder@champion"
     student_uri: str = "models:/intent-student@champion"
@@ -90,6 +92,7 @@ class ModelSettings:
         for key in ("slm_uri", "encoder_uri", "student_uri", "calibration_uri"):
             require(getattr(self, key).startswith("models:/"), f"models.{key}", "must start with models:/")
         require(self.prompt_uri.startswith("prompts:/"), "models.prompt_uri", "must start with prompts:/")
+        require(bool(self.experiment), "models.experiment", "must not be empty")
 
 
 @dataclass(frozen=True)

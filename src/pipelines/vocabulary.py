@@ -33,6 +33,7 @@ class Reason(StrEnum):
     PEOPLE_DISAGREE = "people_disagree"
     INTENT_UNKNOWN = "intent_unknown"
     LABEL_SUSPENDED = "label_suspended"
+    LOOK_ALIKES_UNCONFIRMED = "look_alikes_unconfirmed"
     DISCARDED_ON_REQUEST = "discarded_on_request"
     LABELLING_FAILED = "labelling_failed"
     # Gate: the record is in gold and a person is asked to look at it all the same.
@@ -48,6 +49,7 @@ class Verdict(StrEnum):
     LOW_CONFIDENCE = "low_confidence"
     DISAGREEMENT = "disagreement"
     UNKNOWN_INTENT = "unknown_intent"
+    UNCONFIRMED = "unconfirmed"
     TOO_LONG = "too_long"
     FAILED = "failed"
     SHED = "shed"
