@@ -14,6 +14,7 @@ from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 from sklearn.metrics import cohen_kappa_score
 
+from pipelines import faults
 from pipelines.adapters.delta import BatchWrite, TableStore, append_once, read_table
 from pipelines.adapters.table_creation import ensure_tables
 from pipelines.contracts import AGREEMENT, AGREEMENT_COUNTS, ANNOTATOR_QUALITY, LABELS, TABLES
@@ -253,6 +254,7 @@ def test_a_run_that_was_cut_off_is_finished_by_the_next_one(
     make_lake: Callable[[], Lake], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake, votes = make_lake(), all_votes()
+    monkeypatch.setattr(faults, "_passages", {})
     points = ("after_annotator_quality", "after_agreement", "after_agreement_counts")
     for point, part in zip(points, np.array_split(np.arange(len(votes)), 3), strict=True):
         lake.arrive([votes[place] for place in part])
