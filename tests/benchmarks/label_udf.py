@@ -32,6 +32,7 @@ from pipelines.adapters.spark import hold
 from pipelines.adapters.table_creation import ensure_tables
 from pipelines.adapters.vote_rows import Task
 from pipelines.intents import load_intents
+from pipelines.jobs.labelling import QUESTIONS_A_CORE
 from pipelines.labelling_settings import LabellingSettings, ModelSettings
 from pipelines.settings import Settings, SparkSettings
 from pipelines.transforms.labelling import CAST, Voters, cast_votes, unclustered, voter_texts
@@ -97,7 +98,8 @@ class Labelling:
         """Label everything and commit the votes; gives the seconds."""
         begin = perf_counter()
         shown = self.texts.selectExpr("text_hash", "voter_text", "array(1.0f) AS vector", "0.0D AS latency_ms")
-        votes = spread(shown, "text_hash").mapInPandas(self.voters.ask, CAST)
+        asked = spread(shown, "text_hash", tasks_a_core=QUESTIONS_A_CORE)
+        votes = asked.mapInPandas(self.voters.ask, CAST)
         cast = votes.transform(cast_votes, self.texts, self.nobody, datetime.now(UTC))
         append_once(cast, self.store, tables.LABELS, BatchWrite("labels", 1, self.batch))
         self.batch += 1
@@ -169,7 +171,7 @@ def run_nothing(spark: SparkSession, root: Path, options: argparse.Namespace) ->
 
 def main() -> None:
     """Measure and print."""
-    parser = make_parser(__doc__, tickets=240, rounds=3, rows=100_000, udf_rounds=5, seed=3)
+    parser = make_parser(__doc__, tickets=600, rounds=3, rows=500_000, udf_rounds=5, seed=3)
     options = parser.parse_args()
     torch_and_transformers()
     with lasting_session(Settings(spark=SparkSettings(master=f"local[{WORKERS}]"))) as (spark, root):

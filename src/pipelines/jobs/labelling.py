@@ -25,6 +25,8 @@ from pipelines.transforms.retries import failed_pairs, lost_votes, records_of, t
 
 SEEN = ("text_hash", "voter_text", "vector", "latency_ms")
 """What voters are shown."""
+QUESTIONS_A_CORE = 4
+"""Tasks of the language model."""
 
 
 def labels(flow: Flow) -> StreamingQuery:
@@ -124,7 +126,7 @@ def vote(seen: DataFrame, voters: Voters, settings: LabellingSettings, past: Dat
     answered = hold_surviving(
         asked,
         "text_hash",
-        lambda rows: spread(rows, "text_hash").mapInPandas(ask, CAST),
+        lambda rows: spread(rows, "text_hash", tasks_a_core=QUESTIONS_A_CORE).mapInPandas(ask, CAST),
         lambda rows: rows.transform(lost_votes, voters.asked_by),
     )
     return near.unionByName(answered).unionByName(planned.transform(taken_votes, answered))

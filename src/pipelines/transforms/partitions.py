@@ -4,12 +4,14 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 
-def spread(rows: DataFrame, *names: str) -> DataFrame:
+def spread(rows: DataFrame, *names: str, tasks_a_core: int = 1) -> DataFrame:
     """Put as many rows on every core as on the others, by some columns: for what costs milliseconds a row.
 
-    Named with a number, or Spark would merge what it takes for small partitions into one, which one core works off.
+    What costs a tenth of a second a row wants several tasks a core: chance deals some more than others, and who is done
+    first takes the next. Named with a number, or Spark would merge what it takes for small partitions into one, which
+    one core works off.
     """
     partitions = str(rows.sparkSession.conf.get("spark.sql.shuffle.partitions"))
     # By a hash of the columns: rows that a join has laid by the columns themselves would be left there, and merged.
     place = F.xxhash64(*names)
-    return rows.repartition(int(partitions), place) if partitions.isdigit() else rows.repartition(place)
+    return rows.repartition(int(partitions) * tasks_a_core, place) if partitions.isdigit() else rows.repartition(place)
