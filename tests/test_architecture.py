@@ -129,6 +129,14 @@ def test_only_adapters_reach_into_the_session(path: Path) -> None:
     assert used & SESSION_INTERNALS == set()
 
 
+@pytest.mark.parametrize("path", [path for path in MODULES if name(path) != "adapters/spark.py"], ids=name)
+def test_only_the_session_asks_whether_this_is_databricks(path: Path) -> None:
+    constants = {node.value for node in ast.walk(tree(path)) if isinstance(node, ast.Constant)}
+    assert not [value for value in constants if isinstance(value, str) and value.startswith("DATABRICKS_")]
+    compared = [node for node in ast.walk(tree(path)) if isinstance(node, ast.Compare)]
+    assert not [node.lineno for node in compared if "databricks" in ast.unparse(node).lower()]
+
+
 @pytest.mark.parametrize("path", [path for path in MODULES if layer(path) == "transforms"], ids=name)
 def test_public_transforms_take_and_give_frames_and_say_what_they_do(path: Path) -> None:
     for node in tree(path).body:
@@ -177,6 +185,9 @@ def test_every_table_is_written_by_the_one_job_its_contract_names() -> None:
         "quarantine.shed": "gate",
         "gold.review_queue": "gate",
         "gold.certificates": "certify",
+        "gold.agreement_counts": "agreement",
+        "gold.agreement": "agreement",
+        "gold.annotator_quality": "agreement",
     }
 
 
@@ -188,7 +199,7 @@ def test_the_core_imports_without_torch_presidio_and_their_like() -> None:
         *(f"pipelines.adapters.{name}" for name in ("coded_voter", "label_prompts", "packed_models")),
         *(
             f"pipelines.kernels.{name}"
-            for name in ("fused_llama", "label_trees", "packing", "prefix_attention", "scoring")
+            for name in ("fused_bert", "fused_llama", "label_trees", "packing", "prefix_attention", "scoring")
         ),
     }
     code = f"""

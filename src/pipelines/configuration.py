@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -22,8 +22,11 @@ T = TypeVar("T")
 
 def conf_dir() -> Path:
     """Find the shipped `conf/` folder: beside the sources in a checkout, under `share/` once installed from a wheel."""
-    checkout = Path(__file__).resolve().parents[2] / "conf"
-    return checkout if checkout.is_dir() else Path(sys.prefix) / "share" / "intent-lakehouse" / "conf"
+    here = Path(__file__).resolve()
+    checkout, shared = here.parents[2] / "conf", Path("share", "intent-lakehouse", "conf")
+    # A cluster installs libraries into a folder of their own, which is not the interpreter's.
+    installed = (place / shared for place in (*here.parents, Path(sys.prefix)) if (place / shared).is_dir())
+    return checkout if checkout.is_dir() else next(installed, Path(sys.prefix) / shared)
 
 
 def load_settings(
@@ -84,7 +87,16 @@ def build(kind: type[T], values: object, prefix: str) -> T:
         if key not in hints:
             known = ", ".join(sorted(hints))
             raise SettingsError(f"Setting {dotted(prefix, str(key))} is not known; known here: {known}.")
+    for name in required(kind):
+        if name not in values:
+            raise SettingsError(f"Setting {dotted(prefix, name)} is missing.")
     return kind(**{key: convert(hints[key], value, dotted(prefix, key)) for key, value in values.items()})
+
+
+def required(kind: type) -> list[str]:
+    """Name the keys of a settings dataclass that have no default."""
+    parts = fields(kind) if is_dataclass(kind) else ()
+    return [part.name for part in parts if part.default is MISSING and part.default_factory is MISSING]
 
 
 def as_layer(settings: object) -> Layer:

@@ -55,6 +55,8 @@ class StorageSettings:
     tables_uri: str = "tables"
     checkpoints_uri: str = "checkpoints"
     landing_uri: str = "landing/labeled"
+    cache_dir: str = "cache"
+    """Folder on the driver's own disk for what can be made again from the tables; relative: in the workspace."""
     schema_prefix: str = ""
     """Put before bronze, silver, gold and quarantine, e.g. `dev_`."""
 

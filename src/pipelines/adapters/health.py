@@ -24,6 +24,7 @@ from urllib.request import (
 
 from pipelines.adapters.jars import Group, coordinates, group_coordinates, jar_folder, jars_cached, list_jars
 from pipelines.adapters.java import find_java
+from pipelines.adapters.spark import databricks_is_known
 from pipelines.errors import PipelineError
 from pipelines.settings import KafkaSettings
 from pipelines.settings_base import EMBEDDED
@@ -201,8 +202,7 @@ def check_mlflow(tracking_uri: str) -> Check:
         return check_sqlite(Path(tracking_uri.removeprefix("sqlite:///")))
     if tracking_uri.startswith(("http://", "https://")):
         return check_server(tracking_uri)
-    known = "DATABRICKS_RUNTIME_VERSION" in os.environ or "DATABRICKS_HOST" in os.environ
-    configured = known or (Path.home() / ".databrickscfg").is_file()
+    configured = databricks_is_known() or (Path.home() / ".databrickscfg").is_file()
     return Check("MLflow", configured, tracking_uri, "databricks configure")
 
 

@@ -1,10 +1,10 @@
 """How to connect to Kafka: one set of settings, said to librdkafka (confluent-kafka) and to Spark's Kafka source."""
 
 import logging
-import os
 from pathlib import Path
 
 from pipelines.adapters.secrets import read_secret
+from pipelines.adapters.spark import kafka_package
 from pipelines.settings import KafkaSettings
 
 Options = dict[str, str | int | float | bool]
@@ -61,10 +61,8 @@ def spark_options(settings: KafkaSettings, servers: str, base: Path) -> dict[str
 def jaas_config(settings: KafkaSettings, password: str) -> str:
     """Write the login line of Java's Kafka client."""
     module = "plain.PlainLoginModule" if settings.sasl_mechanism == "PLAIN" else "scram.ScramLoginModule"
-    # Databricks renames the classes of the Kafka client it brings.
-    prefix = "kafkashaded." if "DATABRICKS_RUNTIME_VERSION" in os.environ else ""
     return (
-        f"{prefix}org.apache.kafka.common.security.{module} required "
+        f"{kafka_package()}.common.security.{module} required "
         f"username={jaas_quote(settings.sasl_username)} password={jaas_quote(password)};"
     )
 

@@ -10,20 +10,20 @@ from pipelines.adapters.failures import explain_refusal
 from pipelines.adapters.model_files import WEIGHTS_SUFFIX, hash_files, hash_weights, list_files, strange_kinds
 from pipelines.adapters.registry import FILES_TAG, WEIGHTS_TAG, found, named_failures, unfilled
 from pipelines.errors import InputDataError
+from pipelines.labelling_settings import ModelSettings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-EXPERIMENT = "intent-lakehouse"
-
 
 @dataclass(frozen=True)
 class TrainingRecord:
-    """How a model was trained: what was chosen, how good it is, and tags for its version."""
+    """How a model was trained: what was chosen, how good it is, tags for its version, and where that is told."""
 
     parameters: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    experiment: str = ModelSettings.experiment
 
 
 def register_prompt(client: "MlflowClient", name: str, template: str, comment: str) -> str:
@@ -61,23 +61,29 @@ def register_model(
         InputDataError: when the folder is no such model.
     """
     check_folder(folder)
+    record = record or TrainingRecord()
     with named_failures():
-        experiment = client.get_experiment_by_name(EXPERIMENT)
-        location = str(artifacts) if artifacts else None
-        experiment_id = experiment.experiment_id if experiment else client.create_experiment(EXPERIMENT, location)
-        run = client.create_run(experiment_id, run_name=f"register {name}")
-        write_record(client, run.info.run_id, record or TrainingRecord())
+        run = client.create_run(find_experiment(client, record.experiment, artifacts), run_name=f"register {name}")
+        write_record(client, run.info.run_id, record)
         if artifacts:
             copy_files(folder, Path(run.info.artifact_uri) / "model")
         else:
             client.log_artifacts(run.info.run_id, str(folder), "model")
         if found(lambda: client.get_registered_model(name)) is None:
             client.create_registered_model(name)
-        tags = {WEIGHTS_TAG: hash_weights(folder), FILES_TAG: hash_files(folder), **(record.tags if record else {})}
+        tags = {WEIGHTS_TAG: hash_weights(folder), FILES_TAG: hash_files(folder), **record.tags}
         source = f"{run.info.artifact_uri}/model"
         registered = client.create_model_version(name, source, run.info.run_id, tags=tags, description=comment)
         client.set_terminated(run.info.run_id)
     return str(registered.version)
+
+
+def find_experiment(client: "MlflowClient", name: str, artifacts: Path | None) -> str:
+    """Give the id of an experiment, which is made where there is none of that name."""
+    experiment = client.get_experiment_by_name(name)
+    if experiment:
+        return str(experiment.experiment_id)
+    return str(client.create_experiment(name, str(artifacts) if artifacts else None))
 
 
 def write_record(client: "MlflowClient", run_id: str, record: TrainingRecord) -> None:

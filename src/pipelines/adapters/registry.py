@@ -39,13 +39,13 @@ REFERENCE = re.compile(r"^(?:models|prompts):/(?P<name>[^@/]+)(?:@(?P<alias>[^@/
 
 @lru_cache(maxsize=8)
 def open_client(tracking_uri: str) -> "MlflowClient":
-    """Open the registry, quietly; on Databricks that of Unity Catalog."""
+    """Open the registry, quietly; beside the tracking URI `databricks` MLflow looks in Unity Catalog for it."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     quieten_mlflow()
     from mlflow import MlflowClient
 
     quieten_mlflow()  # the import sets its own levels
-    return MlflowClient(tracking_uri, "databricks-uc" if tracking_uri == "databricks" else tracking_uri)
+    return MlflowClient(tracking_uri)
 
 
 def quieten_mlflow() -> None:

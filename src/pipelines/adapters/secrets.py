@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from pipelines.adapters.spark import databricks_is_known
 from pipelines.errors import SettingsError
 
 
@@ -31,9 +32,8 @@ def read_secret(reference: str, base: Path) -> str:
 def read_databricks_secret(scope: str, key: str, reference: str) -> str:
     """Ask Databricks for a secret: its secret utility is there in a workspace, or anywhere with DATABRICKS_HOST set."""
     # Without either, the SDK would search the network for credentials for ten seconds before it gives up.
-    reachable = "DATABRICKS_RUNTIME_VERSION" in os.environ or "DATABRICKS_HOST" in os.environ
     try:
-        if not reachable:
+        if not databricks_is_known():
             raise ImportError
         from databricks.sdk.runtime import dbutils
     except (ImportError, ValueError) as error:

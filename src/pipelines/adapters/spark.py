@@ -94,8 +94,22 @@ def session(open_own: Callable[[], SparkSession]) -> Iterator[SparkSession]:
 
 def running_session() -> SparkSession | None:
     """Give the session that is open already: a notebook's, or the cluster's own on Databricks."""
-    on_cluster = "DATABRICKS_RUNTIME_VERSION" in os.environ
-    return SparkSession.getActiveSession() or (SparkSession.builder.getOrCreate() if on_cluster else None)
+    return SparkSession.getActiveSession() or (SparkSession.builder.getOrCreate() if on_databricks() else None)
+
+
+def on_databricks() -> bool:
+    """Tell whether this is one of its clusters. Only this module asks; what differs there stands below."""
+    return "DATABRICKS_RUNTIME_VERSION" in os.environ
+
+
+def databricks_is_known() -> bool:
+    """Tell whether a workspace can be asked, from one of its clusters or by its address."""
+    return on_databricks() or "DATABRICKS_HOST" in os.environ
+
+
+def kafka_package() -> str:
+    """Name the package of Java's Kafka client: Databricks renames that of the one it brings."""
+    return "kafkashaded.org.apache.kafka" if on_databricks() else "org.apache.kafka"
 
 
 def open_session(

@@ -44,9 +44,19 @@ def create_table(spark: SparkSession, store: TableStore, table: Table) -> None:
     """Create one table with its comments, and with statistics on key columns only: min and max of a text are text."""
     builder = DeltaTable.createIfNotExists(spark).addColumns(table.columns).comment(table.comment)
     located = builder.tableName(store.name(table)) if store.catalog else builder.location(store.path(table))
-    located.property("delta.dataSkippingStatsColumns", ",".join(statistics_columns(table))).property(
-        "lakehouse.contractVersion", str(table.version)
-    ).execute()
+    for name, value in properties(table).items():
+        located = located.property(name, value)
+    located.execute()
+
+
+def properties(table: Table) -> dict[str, str]:
+    """Say what a table tells of itself: layer, the one job that writes it, version of its contract."""
+    return {
+        "delta.dataSkippingStatsColumns": ",".join(statistics_columns(table)),
+        "lakehouse.contractVersion": str(table.version),
+        "lakehouse.layer": table.schema,
+        "lakehouse.owner": table.writer,
+    }
 
 
 def statistics_columns(table: Table) -> list[str]:

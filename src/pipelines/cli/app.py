@@ -10,6 +10,7 @@ import os
 import traceback
 import warnings
 from pathlib import Path
+from typing import cast
 
 import click
 import typer
@@ -17,20 +18,24 @@ from typer.main import get_command
 
 from pipelines.adapters.failures import explain_refusal, find_cause
 from pipelines.cli import (
+    agreement,
     annotate,
     apply,
     assurance,
+    contracts,
     demo,
     evaluate,
     explain,
     exports,
     flow,
+    grants,
     label_audit,
     looking,
     plan,
     project,
     quarantine,
     reprocess,
+    tidying,
     train,
     upkeep,
     versions,
@@ -39,6 +44,11 @@ from pipelines.cli.screens import err
 from pipelines.errors import PipelineError
 
 INTERRUPTED = 130
+WRONG_CALL = cast(
+    "tuple[type[click.ClickException], ...]",
+    tuple(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == click.ClickException.__name__),
+)
+"""What a wrong call raises: Click's exception or, in newer versions of Typer, that of its own copy of Click."""
 
 app = typer.Typer(
     name="lakehouse",
@@ -60,6 +70,7 @@ app.command()(plan.plan)
 app.command()(train.train)
 app.command()(assurance.calibrate)
 app.command()(assurance.certify)
+app.command()(agreement.agreement)
 app.add_typer(versions.model)
 app.add_typer(versions.prompt)
 app.command()(exports.export)
@@ -71,6 +82,9 @@ app.command()(looking.status)
 app.command()(explain.explain)
 app.command()(looking.clusters)
 app.command()(looking.sql)
+app.command()(contracts.contracts)
+app.command()(tidying.maintain)
+app.command()(grants.grants)
 app.command()(upkeep.setup)
 app.command()(upkeep.doctor)
 
@@ -84,10 +98,10 @@ def run(arguments: list[str]) -> int:
         code = int(get_command(app).main(args=arguments, prog_name="lakehouse", standalone_mode=False) or 0)
         # Typer makes an exit code of Ctrl-C before we see it.
         return stopped() if code == INTERRUPTED else code
-    except click.ClickException as error:
+    except WRONG_CALL as error:
         error.show()
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort, typer.Abort):
         return stopped()
     except PipelineError as error:
         return complain(error)

@@ -43,7 +43,7 @@ def calibrate(
     with tempfile.TemporaryDirectory(prefix="lakehouse-") as scratch:
         folder = save_calibration(fitted.calibration, fitted.reliability, Path(scratch) / "model")
         comment = f"fitted on {fitted.rows:,} verified records"
-        record = TrainingRecord(described, fitted.metrics)
+        record = TrainingRecord(described, fitted.metrics, experiment=found.settings.models.experiment)
         version = register_model(client, name, folder, artifacts_of(found), comment, record)
     if promoted:
         promote(client, "model", name, version)

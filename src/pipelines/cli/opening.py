@@ -111,7 +111,7 @@ def open_flow(workspace: Workspace, spark: SparkSession, servers: str | None, ne
             new_epoch=new_epoch,
         ),
         landing_uri=landing,
-        cache_folder=workspace.root / "cache",
+        cache_folder=Path(workspace.uri(settings.storage.cache_dir)),
         kafka_options=spark_options(settings.kafka, servers, workspace.root) if servers else {},
         pseudonym_key=workspace.pseudonym_key(),
         labels=workspace.label_set,

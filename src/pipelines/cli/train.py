@@ -49,7 +49,8 @@ def train(
         raise InputDataError(too_few(trained.missing))
     name = read_reference(found.settings.models.student_uri)[0]
     described = training.describe(examples, trained, found.intents, encoder.uri)
-    record = TrainingRecord(described, trained.metrics, {ENCODER_TAG: encoder.weights_hash})
+    tags, experiment = {ENCODER_TAG: encoder.weights_hash}, found.settings.models.experiment
+    record = TrainingRecord(described, trained.metrics, tags, experiment)
     with tempfile.TemporaryDirectory(prefix="lakehouse-") as scratch:
         student = NamedStudent(trained.student, trained.labels)
         folder = save_student(student, encoder.weights_hash, Path(scratch) / "model")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.adapters.registration import register_model, register_prompt
+from pipelines.adapters.registration import TrainingRecord, register_model, register_prompt
 from pipelines.adapters.registry import SQLITE, open_client, read_reference
 from pipelines.adapters.versions import Version, list_models, list_prompts, promote, read_template, roll_back
 from pipelines.cli.opening import prepare_models
@@ -48,7 +48,9 @@ def register_model_version(
 ) -> None:
     """Register a folder as the next version of a model. It votes once it is promoted."""
     opened = find_workspace(workspace)
-    version = register_model(open_registry(opened), name, folder, artifacts_of(opened), comment or str(folder))
+    record = TrainingRecord(experiment=opened.settings.models.experiment)
+    client, artifacts = open_registry(opened), artifacts_of(opened)
+    version = register_model(client, name, folder, artifacts, comment or str(folder), record)
     out.print(f"Registered: {name} version {version}. To let it vote: lakehouse model promote {name} {version}")
 
 
