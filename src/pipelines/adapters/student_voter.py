@@ -32,7 +32,8 @@ def student_distributions(
     whole = widen(shares, np.array([places[named.labels[column]] for column in still], dtype=np.int64), opinions.shares)
     chosen = neighbours.shortlist(whole, task.settings.slm_candidates)
     known = [
-        near * (1.0 - stranger) for near, stranger in zip(known_shares(opinions, examples, task), strange, strict=True)
+        near * (1.0 - float(stranger))
+        for near, stranger in zip(known_shares(opinions, examples, task), strange, strict=True)
     ]
     return [tell(task, whole[place], chosen[place], known[place]) for place in range(len(whole))]
 

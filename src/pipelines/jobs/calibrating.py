@@ -109,7 +109,8 @@ def what_audits_may_prove(judged: DataFrame, settings: GateSettings) -> tuple[Ho
     thresholds = [threshold for threshold in GRID if threshold >= settings.min_confidence]
     total, records = count_records(judged, thresholds)
     summed = judged.transform(doubt_reaching, thresholds).first() or [None] * len(thresholds)
-    doubt, hopes = [float(each or 0.0) for each in summed], []
+    doubt = [float(each or 0.0) for each in summed]
+    hopes: list[Hope] = []
     for audits in AUDITS:
         promise = (settings.target_error, settings.confidence_level)
         threshold = hopeful_from(records.tolist(), doubt, audits, thresholds, *promise)

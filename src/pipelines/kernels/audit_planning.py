@@ -53,7 +53,6 @@ def lowest_hopeful(
     thresholds: Sequence[float],
     target: float = TARGET,
     confidence: float = CONFIDENCE,
-    hopeful: float = HOPEFUL,
 ) -> float:
     """Choose from where on records are audited: below it, a label would most likely be spent in vain.
 
@@ -63,16 +62,15 @@ def lowest_hopeful(
         thresholds: descending.
         target: error rate that is allowed.
         confidence: of the promise.
-        hopeful: how likely the test has to pass.
 
     Returns:
-        The lowest threshold that so many audits behind it still have such a chance to certify; the highest one when
+        The lowest threshold that so many audits behind it still have a fair chance to certify; the highest one when
         there is none.
     """
     sure = np.asarray(stream, dtype=np.float64)
     above = [sure[sure >= threshold] for threshold in thresholds]
     many, doubt = [each.size for each in above], [float((1 - each).sum()) for each in above]
-    found = hopeful_from(many, doubt, budget, thresholds, target, confidence, hopeful)
+    found = hopeful_from(many, doubt, budget, thresholds, target, confidence)
     return thresholds[0] if found is None else found
 
 
@@ -83,7 +81,6 @@ def hopeful_from(
     thresholds: Sequence[float],
     target: float = TARGET,
     confidence: float = CONFIDENCE,
-    hopeful: float = HOPEFUL,
 ) -> float | None:
     """Choose as `lowest_hopeful` does, from counts; None when there is no hope.
 
@@ -94,12 +91,11 @@ def hopeful_from(
         thresholds: descending.
         target: error rate that is allowed.
         confidence: of the promise.
-        hopeful: how likely the test has to pass.
     """
     worth = [
         threshold
         for threshold, many, errors in zip(thresholds, records, doubt, strict=True)
-        if many and power(budget, errors / many, target, confidence) >= hopeful
+        if many and power(budget, errors / many, target, confidence) >= HOPEFUL
     ]
     return worth[-1] if worth else None
 
