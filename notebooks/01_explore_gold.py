@@ -6,7 +6,7 @@
 # COMMAND ----------
 from pathlib import Path
 
-from pipelines.adapters.delta import register_views
+from pipelines.adapters.views import register_views
 from pipelines.cli.opening import open_spark, table_store
 from pipelines.workspace import find_workspace
 

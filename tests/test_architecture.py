@@ -185,6 +185,9 @@ def test_every_table_is_written_by_the_one_job_its_contract_names() -> None:
         "quarantine.shed": "gate",
         "gold.review_queue": "gate",
         "gold.certificates": "certify",
+        "gold.agreement_counts": "agreement",
+        "gold.agreement": "agreement",
+        "gold.annotator_quality": "agreement",
     }
 
 
@@ -196,7 +199,7 @@ def test_the_core_imports_without_torch_presidio_and_their_like() -> None:
         *(f"pipelines.adapters.{name}" for name in ("coded_voter", "label_prompts", "packed_models")),
         *(
             f"pipelines.kernels.{name}"
-            for name in ("fused_llama", "label_trees", "packing", "prefix_attention", "scoring")
+            for name in ("fused_bert", "fused_llama", "label_trees", "packing", "prefix_attention", "scoring")
         ),
     }
     code = f"""

@@ -28,6 +28,9 @@ class GateSettings:
     human_majority: bool = True
     """Each annotator's newest vote counts, and a strict majority of two people or more overrides models and minority.
     Off: any two labels of a text are a disagreement, whoever gave them and when."""
+    look_alikes_on_one_word: int = 20
+    """Texts of a near-duplicate cluster that may reach gold on one annotator's word alone; beyond it none of them does
+    until a second one agrees. 0: as many as there are."""
     second_label_from: float = 0.1
     """Mean probability from which the next likely label is kept beside the first: the text may have several intents."""
 
@@ -38,6 +41,7 @@ class GateSettings:
             require(0 <= getattr(self, key) <= 1, f"gate.{key}", "must be between 0 and 1")
         for key in ("target_error", "confidence_level"):
             require(0 < getattr(self, key) < 1, f"gate.{key}", "must be above 0 and below 1")
+        require(self.look_alikes_on_one_word >= 0, "gate.look_alikes_on_one_word", "must be 0 (off) or more")
         require(self.drift_threshold > 0, "gate.drift_threshold", "must be above 0")
         require(self.standing_audits > 0, "gate.standing_audits", "must be at least 1")
 

@@ -33,6 +33,7 @@ class Reason(StrEnum):
     PEOPLE_DISAGREE = "people_disagree"
     INTENT_UNKNOWN = "intent_unknown"
     LABEL_SUSPENDED = "label_suspended"
+    LOOK_ALIKES_UNCONFIRMED = "look_alikes_unconfirmed"
     DISCARDED_ON_REQUEST = "discarded_on_request"
     LABELLING_FAILED = "labelling_failed"
     # Gate: the record is in gold and a person is asked to look at it all the same.
@@ -48,6 +49,7 @@ class Verdict(StrEnum):
     LOW_CONFIDENCE = "low_confidence"
     DISAGREEMENT = "disagreement"
     UNKNOWN_INTENT = "unknown_intent"
+    UNCONFIRMED = "unconfirmed"
     TOO_LONG = "too_long"
     FAILED = "failed"
     SHED = "shed"
@@ -84,6 +86,7 @@ class NoAnswer(StrEnum):
     """Why a voter has said nothing of a text; a served model's own reasons stand beside these."""
 
     MODEL_FAILED = "model_failed"
+    WORKER_LOST = "worker_lost"
     LEADER_FAILED = "leader_failed"
     NOT_ASKED = "not_asked"
 
@@ -95,6 +98,22 @@ class Tier(StrEnum):
     MODEL = "model"
     CLUSTER = "cluster"
     CACHE = "cache"
+
+
+class Counted(StrEnum):
+    """What a row of gold.agreement_counts counts."""
+
+    VOTES = "votes"
+    RATER = "rater_and_people"
+    PEOPLE = "people"
+
+
+class Compared(StrEnum):
+    """Whose agreement is measured."""
+
+    MODEL = "model_and_people"
+    ANNOTATOR = "annotator_and_others"
+    PEOPLE = "people"
 
 
 class Purpose(StrEnum):

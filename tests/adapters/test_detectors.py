@@ -14,7 +14,7 @@ import pytest
 from pipelines.adapters import detectors, redactor, restraint
 from pipelines.adapters.denied import DeniedWords
 from pipelines.adapters.detectors import redact_text, redact_texts
-from pipelines.adapters.recognizers import find_ibans
+from pipelines.adapters.ibans import find_ibans
 from pipelines.adapters.redactor import build_redactor
 from pipelines.adapters.screens import Screens
 from pipelines.configuration import load_settings
@@ -108,6 +108,16 @@ def test_zero_width_characters_hide_nothing() -> None:
 def test_ibans_need_right_check_digits() -> None:
     assert list(find_ibans("AT611904300234573201 need help")) == [(0, 20, 1.0)]
     assert list(find_ibans("AT621904300234573201 need help")) == []
+
+
+def test_an_order_number_and_the_words_behind_it_are_no_iban() -> None:
+    # The check digits fit by chance; no country has such numbers.
+    assert list(find_ibans("order AB12345 has not arrived")) == []
+
+
+def test_an_iban_is_found_behind_what_only_begins_like_one() -> None:
+    text = "DE12 345 was paid from de89-3704 0044 0532 0130 00, not from GB82"
+    assert [text[start:end] for start, end, _ in find_ibans(text)] == ["de89-3704 0044 0532 0130 00"]
 
 
 def frame(*rows: tuple[str | None, str | None, str | None]) -> pd.DataFrame:

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from pipelines.adapters import slm_voter
+from pipelines.adapters.encoder import Encoder
 from pipelines.adapters.model_files import PinnedVersions
-from pipelines.adapters.models import Encoder, build_voters, load_encoder, load_slm
+from pipelines.adapters.models import build_voters, load_encoder, load_slm
 from pipelines.adapters.registry import pin_versions
 from pipelines.adapters.vote_rows import Task
 from pipelines.errors import ModelNotFoundError

@@ -33,7 +33,7 @@ from pipelines.adapters.table_creation import ensure_tables
 from pipelines.adapters.vote_rows import Task
 from pipelines.intents import load_intents
 from pipelines.labelling_settings import LabellingSettings, ModelSettings
-from pipelines.settings import SparkSettings
+from pipelines.settings import Settings, SparkSettings
 from pipelines.transforms.labelling import CAST, Voters, cast_votes, unclustered, voter_texts
 from pipelines.transforms.partitions import spread
 from tests.benchmarks.flows import lasting_session
@@ -172,7 +172,7 @@ def main() -> None:
     parser = make_parser(__doc__, tickets=240, rounds=3, rows=100_000, udf_rounds=5, seed=3)
     options = parser.parse_args()
     torch_and_transformers()
-    with lasting_session(SparkSettings(master=f"local[{WORKERS}]")) as (spark, root):
+    with lasting_session(Settings(spark=SparkSettings(master=f"local[{WORKERS}]"))) as (spark, root):
         result = run_nothing(spark, root, options) | label_end_to_end(spark, root, options)
     write_json(result | {"bars": BARS}, options.json)
     for name, told in result.items():

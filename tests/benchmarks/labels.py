@@ -71,11 +71,12 @@ def load_encoder() -> Encode:
     """Load the embedded encoder straight from its files."""
     from transformers import AutoModel, AutoTokenizer
 
-    from pipelines.adapters.models import Encoder, settle
+    from pipelines.adapters.encoder import build_encoder
+    from pipelines.adapters.models import settle
 
     folder = prepare_encoder(cache_folder())
     network = AutoModel.from_pretrained(folder, use_safetensors=True, local_files_only=True)
-    return Encoder(AutoTokenizer.from_pretrained(folder, local_files_only=True), settle(network)).encode
+    return build_encoder(AutoTokenizer.from_pretrained(folder, local_files_only=True), settle(network)).encode
 
 
 def read(path: Path, text: str, label: str) -> tuple[list[str], list[str]]:

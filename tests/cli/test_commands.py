@@ -70,7 +70,7 @@ def test_own_files_flow_to_their_places_even_after_a_kill(
     killed = lakehouse("run", "--slm", "off", "-w", workspace, LAKEHOUSE_FAULT="after_silver:kill")
     assert killed.returncode == -signal.SIGKILL
     stages = reported("run", "all", "--slm", "off", "-w", workspace)
-    assert [stage["stage"] for stage in stages] == ["bronze", "silver", "labels", "gate", "features"]
+    assert [stage["stage"] for stage in stages] == ["bronze", "silver", "labels", "gate", "features", "agreement"]
     status = reported("status", "-w", workspace)
     books = status["ledger"]
     assert (books["messages"], books["invalid"], books["records"], books["difference"]) == (4, 1, 3, 0)

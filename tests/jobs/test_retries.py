@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipelines.errors import ModelUnavailableError
+from pipelines.errors import ModelUnavailableError, PipelineError
 from pipelines.jobs.reporting import count_spared
 from pipelines.jobs.runner import run_continuously
 from pipelines.labelling_settings import LabellingSettings
@@ -86,6 +86,35 @@ def test_a_worker_that_is_killed_loses_and_doubles_nothing(make_lake: MakeLake, 
     books = lake.count().ledger
     assert (books["gold"], books["pending"], books["difference"], books["in_two_places"]) == (20, 0, 0, 0)
     assert len(lake.rows("silver.labels", "vote_id")) == len(set(lake.rows("silver.labels", "vote_id"))) == 20
+
+
+def killed_by(word: str, frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """A language model whose process is ended by each text with a word in it, every time."""
+    for texts in frames:
+        if texts["voter_text"].str.contains(word).any():
+            os.kill(os.getpid(), signal.SIGKILL)
+        for votes in by_first_word([texts]):
+            yield votes.assign(voter="slm", try_no=1)
+
+
+def test_a_text_that_ends_its_worker_every_time_costs_itself_only(make_lake: MakeLake) -> None:
+    lake = make_lake(model=partial(killed_by, "deadly"))
+    lake.settings = replace(lake.settings, labelling=LabellingSettings(slm="all"))
+    lake.send(ticket(0, "refund this deadly thing"), *[ticket(n, f"refund my toaster number {n}") for n in range(1, 9)])
+    lake.run()
+    votes = lake.rows("silver.labels", "voter", "label", "failure")
+    assert [row for row in votes if row[2]] == [("slm", None, "worker_lost")] * 2, "the stream's own try, and one more"
+    assert votes.count(("slm", "refund", None)) == 8
+    assert books_of(lake) == (8, 0, 1, 0)
+
+
+def test_when_every_text_ends_its_worker_the_machine_is_to_blame(make_lake: MakeLake) -> None:
+    lake = make_lake(model=partial(killed_by, "toaster"))
+    lake.settings = replace(lake.settings, labelling=LabellingSettings(slm="all"))
+    lake.send(*[ticket(n, f"refund my toaster number {n}") for n in range(6)])
+    with pytest.raises(PipelineError, match="a Python worker was ended"):
+        lake.run()
+    assert lake.rows("silver.labels", "label") == []
 
 
 def away_while(sign: Path, frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:

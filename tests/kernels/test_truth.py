@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipelines.kernels.statistics import rating_counts
-from pipelines.kernels.truth import dawid_skene, majority_vote
+from pipelines.kernels.truth import dawid_skene, majority_vote, seen_confusions
 
 CROWDS = Path(__file__).parents[3] / "shared" / "data" / "crowd"
 POINT = 0.005
@@ -67,6 +67,12 @@ def test_one_vote_a_unit_is_believed_and_a_unit_without_votes_has_the_priors() -
     assert found.votes.tolist() == [2, 1, 0]
     assert np.isfinite(found.confusions).all()
     assert found.confusions.sum(axis=2) == pytest.approx(np.ones((3, 77)))
+
+
+def test_confusions_are_counted_as_far_as_the_truth_is_known() -> None:
+    truth = np.array([[1.0, 0.0], [0.25, 0.75]])
+    seen = seen_confusions(truth, [0, 1, 1], [0, 0, 1], [0, 1, 0], (2, 2, 2))
+    assert seen.tolist() == [[[1.0, 0.25], [0.0, 0.75]], [[0.25, 0.0], [0.75, 0.0]]]
 
 
 @pytest.mark.skipif(not CROWDS.exists(), reason="shared/data/crowd is not here")

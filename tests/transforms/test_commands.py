@@ -7,7 +7,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from pipelines.contracts import COMMANDS, DECISIONS, LABELS, TICKETS_SILVER
+from pipelines.contracts import CLUSTER_MERGES, COMMANDS, DECISIONS, LABELS, TICKETS_SILVER
 from pipelines.transforms.commands import (
     Choice,
     Command,
@@ -108,5 +108,7 @@ def test_new_evidence_is_about_all_records_of_a_text_and_a_command_about_the_one
         TICKETS_SILVER,
         *[record("r1"), record("r2"), record("r3", text="other"), record("r4", text="other"), record("r5", text="no")],
     )
-    due = due_records(records, touched_texts(named.unionByName(voted), nothing))
-    assert {row["record_id"] for row in due.collect()} == {"r1", "r3", "r4"}
+    merged = arrived(frame(spark, CLUSTER_MERGES, record("r6", text="bridge")), CLUSTER_MERGES.full_name)
+    touched = touched_texts(named.unionByName(voted).unionByName(merged), nothing)
+    assert {row["record_id"] for row in due_records(records, touched).collect()} == {"r1", "r3", "r4"}
+    assert [row["text_key"] for row in touched.where("is_merge").collect()] == ["key of bridge"]

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from pyspark.sql import SparkSession
 
 from pipelines import contracts as tables
@@ -8,9 +10,10 @@ from pipelines.transforms.quality import (
     ledger,
     quarantine_by_reason,
     redactions_by_type,
+    verdicts_since,
     votes_by_voter,
 )
-from tests.builders import Values, decision, frame, record, vote
+from tests.builders import NOON, Values, decision, frame, record, vote
 
 Rows = dict[Table, list[Values]]
 
@@ -124,6 +127,17 @@ def test_label_rows_without_a_vote_wait_and_votes_without_a_row_are_a_difference
     too_many[tables.LABELS].append(vote("billing", 0.9, vote_id="3"))
     assert changed(account(spark, waiting)) == {"votes": 1, "label_waiting": 1}
     assert changed(account(spark, too_many)) == {"votes": 3, "label_difference": -1, "difference": 1}
+
+
+def test_verdicts_of_a_run_are_those_decided_since_it_began(spark: SparkSession) -> None:
+    made = [
+        decision("r1", decided_at=NOON - timedelta(seconds=1)),
+        decision("r2"),
+        decision("r3", verdict="disagreement", reason="labels_disagree"),
+        decision("r3", decision_no=2, decided_at=NOON + timedelta(seconds=1)),
+    ]
+    counted = frame(spark, tables.DECISIONS, *made).transform(verdicts_since, NOON)
+    assert [tuple(row) for row in counted.collect()] == [("accepted", 2), ("labels_disagree", 1)]
 
 
 def test_what_is_counted_beside_the_ledger(spark: SparkSession) -> None:

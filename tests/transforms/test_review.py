@@ -8,6 +8,8 @@ from pipelines.transforms.agreement import place_decided
 from pipelines.transforms.review import review_tasks
 from tests.builders import decision, frame, record
 
+UNCONFIRMED = {"verdict": "unconfirmed", "reason": "look_alikes_unconfirmed", "place": "quarantine"}
+
 
 def test_people_are_asked_about_what_the_votes_could_not_settle_and_about_nothing_else(spark: SparkSession) -> None:
     kept_out = {"place": "quarantine", "labels": []}
@@ -22,8 +24,10 @@ def test_people_are_asked_about_what_the_votes_could_not_settle_and_about_nothin
         decision("r6"),
         decision("r7", verdict="low_confidence", reason="confidence_missing", **kept_out, label=None),
         decision("r8", verdict="disagreement", reason="people_disagree", place="quarantine", labels=["a", "b"]),
+        decision("r9", **{**UNCONFIRMED, "leads": True}),
+        decision("r10", **UNCONFIRMED),
     )
-    records = frame(spark, TICKETS_SILVER, *[record(f"r{number}") for number in range(1, 9)])
+    records = frame(spark, TICKETS_SILVER, *[record(f"r{number}") for number in range(1, 11)])
     tasks = review_tasks(place_decided(decided, records), GateSettings(audit_share=0.0))
     assert tasks.columns == REVIEW_QUEUE.payload_names
     assert [(row["record_id"], row["task"], row["labels"]) for row in tasks.orderBy("record_id").collect()] == [
@@ -32,6 +36,7 @@ def test_people_are_asked_about_what_the_votes_could_not_settle_and_about_nothin
         ("r3", "intent_unknown", ["unknown"]),
         ("r7", "confidence_missing", []),
         ("r8", "third_person", ["a", "b", "billing"]),
+        ("r9", "look_alikes_unconfirmed", ["billing"]),
     ]
 
 

@@ -64,18 +64,22 @@ def test_a_contradicted_audit_row_gets_a_second_and_a_third_vote(spark: SparkSes
     by_people = {"parts": [("human", 1.0), ("memory", 0.2)], "labels": ["billing", "card"]}
     people = {"agreed": ["billing"], "once": ["card"], "twice": ["billing", "card"], "thrice": ["card"] * 3}
     differing = decision("differ", text="differ", parts=MODELS, **{**gone, "reason": "people_disagree"})
+    alike = {"verdict": "unconfirmed", "reason": "look_alikes_unconfirmed", "place": "quarantine"}
     decisions = [
         *[by_models(name) for name in people],
         *[decision(name, text=name, **gone, **by_people) for name in people if name != "agreed"],
         differing,
+        by_models("first of look-alikes", **alike, leads=True),
+        by_models("another look-alike", **alike),
     ]
+    of_one = {"first of look-alikes": ["billing"], "another look-alike": ["billing"]}
     votes = [
         vote(label, 1.0, text=name, annotator_id=f"p{number}")
-        for name, labels in {**people, "differ": ["a", "a", "b", "b"]}.items()
+        for name, labels in {**people, "differ": ["a", "a", "b", "b"], **of_one}.items()
         for number, label in enumerate(labels)
     ]
     rows, log = judged(spark, decisions, votes), frame(spark, DECISIONS, *decisions)
-    assert sorted(names(contradicted_rows(rows, log, ALL, 10))) == ["differ", "once", "twice"]
+    assert sorted(names(contradicted_rows(rows, log, ALL, 10))) == ["differ", "first of look-alikes", "once", "twice"]
 
 
 def test_the_calibration_sample_is_of_everything_judged_by_another_lot(spark: SparkSession) -> None:

@@ -13,13 +13,9 @@ from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from pipelines.contracts import CERTIFICATES, CLUSTER_MERGES, DECISIONS, LABELS, PLACES, TABLES, TICKETS_SILVER
+from pipelines.contracts import PLACES
 from pipelines.declaration import Table
 from pipelines.transforms.agreement import current
-from pipelines.transforms.assurance import mark_suspect
-from pipelines.transforms.clusters import current_clusters
-from pipelines.transforms.duplicates import weigh
-from pipelines.transforms.economy import cluster_disagreement, labelling_economy
 from pipelines.vocabulary import Place
 
 MOST_BATCHES = 100
@@ -195,33 +191,6 @@ def table_id(spark: SparkSession, store: TableStore, table: Table) -> str:
     """Id of the table, which one made anew in its place does not have."""
     row = spark.sql(f"DESCRIBE DETAIL {store.name(table)}").first()
     return str(row["id"]) if row else ""
-
-
-def register_views(spark: SparkSession, store: TableStore) -> None:
-    """Give tables that stand by path their names in SQL, and every place a reader's view `..._current`.
-
-    A place's view hides the old row of a record that is being moved (see `transforms.agreement.current`);
-    silver_tickets_current gives each ticket the cluster that its own has become part of,
-    gold_training_examples_weighted how many identical records each example stands for, gold_training_examples_suspect
-    whether a suspended certificate vouches for it no more; silver_labels_economy what votes
-    cost, silver_labels_disagreement how often a cluster's vote is not what its text would have got.
-    """
-    for table in TABLES:
-        schema = f"{store.schema_prefix}{table.schema}"
-        if not store.catalog:
-            spark.sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-            spark.sql(f"CREATE TABLE IF NOT EXISTS {schema}.{table.name} USING delta LOCATION '{store.path(table)}'")
-    for place, table in PLACES.items():
-        read_place(spark, store, place).createOrReplaceTempView(f"{table.schema}_{table.name}_current")
-    kept, shed = (read_place(spark, store, place) for place in (Place.GOLD, Place.SHED))
-    kept.transform(weigh, shed).createOrReplaceTempView("gold_training_examples_weighted")
-    decisions, certificates = (read_table(spark, store, table) for table in (DECISIONS, CERTIFICATES))
-    kept.transform(mark_suspect, decisions, certificates).createOrReplaceTempView("gold_training_examples_suspect")
-    tickets, merges = (read_table(spark, store, table) for table in (TICKETS_SILVER, CLUSTER_MERGES))
-    tickets.transform(current_clusters, merges).createOrReplaceTempView("silver_tickets_current")
-    votes = read_table(spark, store, LABELS)
-    votes.transform(labelling_economy).createOrReplaceTempView("silver_labels_economy")
-    votes.transform(cluster_disagreement).createOrReplaceTempView("silver_labels_disagreement")
 
 
 def read_place(spark: SparkSession, store: TableStore, place: Place, version: int | None = None) -> DataFrame:

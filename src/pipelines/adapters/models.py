@@ -4,15 +4,13 @@ A worker is one of several processes that share the cores: with more threads eac
 """
 
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-import numpy as np
-
 from pipelines.adapters.embedded_models import torch_and_transformers
+from pipelines.adapters.encoder import Encoder, build_encoder
 from pipelines.adapters.model_files import PinnedModel, PinnedPrompt, PinnedVersions, check_files, quotable
 from pipelines.errors import ModelNotFoundError
 from pipelines.intents import Intent
@@ -28,44 +26,6 @@ if TYPE_CHECKING:
     from pipelines.kernels.scoring import Head, Reader
 
 Network = TypeVar("Network", bound="torch.nn.Module")
-Vectors = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
-
-ENCODER_MAX_TOKENS = 256
-"""What the encoder was trained on; the rest of a longer text does not count in the memory vote."""
-BATCH_TEXTS = 32
-
-
-@dataclass(frozen=True)
-class Encoder:
-    """A loaded sentence encoder."""
-
-    tokenizer: "PreTrainedTokenizerBase"
-    network: "torch.nn.Module"
-
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """Give unit vectors of shape (texts, dimensions): the mean over the tokens.
-
-        Texts of similar length go together. In the last digits a vector depends on its companions: what must not
-        depend on them is encoded alone.
-        """
-        import torch
-
-        device = next(self.network.parameters()).device
-        order = sorted(range(len(texts)), key=lambda place: (len(texts[place]), texts[place]))
-        vectors: dict[int, Vectors] = {}
-        with torch.inference_mode():
-            for start in range(0, len(order), BATCH_TEXTS):
-                places = order[start : start + BATCH_TEXTS]
-                batch = self.tokenizer(
-                    [texts[place] for place in places],
-                    padding=True, truncation=True, max_length=ENCODER_MAX_TOKENS, return_tensors="pt",
-                ).to(device)  # fmt: skip
-                states = self.network(**batch).last_hidden_state.float()
-                mask = batch["attention_mask"].unsqueeze(-1).float()
-                means = (states * mask).sum(dim=1) / mask.sum(dim=1)
-                unit = torch.nn.functional.normalize(means, dim=1).double().cpu().numpy()
-                vectors.update(zip(places, unit, strict=True))
-        return np.stack([vectors[place] for place in range(len(texts))])
 
 
 @dataclass(frozen=True)
@@ -102,7 +62,7 @@ def load_encoder(model: PinnedModel, tracking_uri: str) -> Encoder:
 
     folder = check_files(fetch_files(model, tracking_uri), model)
     network = AutoModel.from_pretrained(folder, use_safetensors=True, local_files_only=True)
-    return Encoder(AutoTokenizer.from_pretrained(folder, local_files_only=True), settle(network))
+    return build_encoder(AutoTokenizer.from_pretrained(folder, local_files_only=True), settle(network))
 
 
 @lru_cache(maxsize=2)

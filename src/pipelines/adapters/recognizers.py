@@ -4,13 +4,13 @@ Every pattern is linear in the length of the text (no nested open repetition): a
 Presidio's matching ignores case; `(?-i:` brings it back, and `\K` keeps what stands before it out of the match.
 """
 
-import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from pipelines.adapters.addresses import AddressFinder
 from pipelines.adapters.gazetteer import Gazetteer
+from pipelines.adapters.ibans import find_ibans
 from pipelines.adapters.names import NameFinder
 from pipelines.adapters.own_patterns import find_own
 from pipelines.adapters.plate_patterns import PLATES
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Find = Callable[[str], Iterable[tuple[int, int, float]]]
 
-RULES_VERSION = 8
+RULES_VERSION = 9
 """Raise it with every change of a pattern: it is part of each row's redaction_version."""
 
 NAME = r"(?-i:\p{Lu}[\p{L}'\u2019-]+(?:[ ](?:\p{Lu}[\p{L}'\u2019-]+|\p{Lu}\.|de|da|van|von|bin|al)){0,3})"
@@ -117,25 +117,6 @@ CARD = (
     r"\b(?:5[0678]|6\d)\d{10,17}\b",
 )
 """Presidio's card pattern, with Mastercard's 2-series, 19 digits, and Maestro's 12; each match must pass Luhn."""
-
-IBAN = re.compile(r"(?<![A-Z0-9])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,34}", re.IGNORECASE)
-
-
-def find_ibans(text: str) -> Iterator[tuple[int, int, float]]:
-    """Find IBANs in any case and grouping by their check digits (ISO 7064, mod 97)."""
-    for match in IBAN.finditer(text):
-        for end in range(match.end(), match.start() + 14, -1):
-            if (end == len(text) or not text[end].isalnum()) and is_iban(text[match.start() : end]):
-                yield match.start(), end, 1.0
-                break
-
-
-def is_iban(text: str) -> bool:
-    """Check length and check digits."""
-    compact = text.replace(" ", "").replace("-", "").upper()
-    if not (15 <= len(compact) <= 34 and compact.isascii() and compact.isalnum() and text[-1].isalnum()):
-        return False
-    return int("".join(str(int(char, 36)) for char in compact[4:] + compact[:4])) % 97 == 1
 
 
 def build_recognizers(settings: RedactionSettings, gazetteer: Gazetteer) -> "list[EntityRecognizer]":

@@ -18,6 +18,7 @@ from typer.main import get_command
 
 from pipelines.adapters.failures import explain_refusal, find_cause
 from pipelines.cli import (
+    agreement,
     annotate,
     apply,
     assurance,
@@ -69,6 +70,7 @@ app.command()(plan.plan)
 app.command()(train.train)
 app.command()(assurance.calibrate)
 app.command()(assurance.certify)
+app.command()(agreement.agreement)
 app.add_typer(versions.model)
 app.add_typer(versions.prompt)
 app.command()(exports.export)

@@ -12,13 +12,15 @@ from typing import Annotated
 import typer
 
 from pipelines.adapters.text_annotator import annotator_problem
+from pipelines.cli.agreement import measure_stage
 from pipelines.cli.looking import show_questions
 from pipelines.cli.opening import open_broker, open_flow, open_spark, prepare_models, with_slm
 from pipelines.cli.options import JsonOption, SlmOption, WorkspaceOption
 from pipelines.cli.screens import counting, say, show_json, show_table, tell
+from pipelines.cli.verdicts import show_verdicts
 from pipelines.errors import ModelUnavailableError, UsageError
 from pipelines.intents import load_intents
-from pipelines.jobs.reporting import count_spared
+from pipelines.jobs.reporting import count_spared, count_verdicts
 from pipelines.jobs.runner import StageResult, drain, run_continuously
 from pipelines.settings import FeatureSettings
 from pipelines.workspace import INTENTS, Workspace, find_workspace
@@ -65,6 +67,7 @@ def run(
             [
                 {"stage": result.name, "rows": result.rows, "seconds": round(result.seconds, 1)}
                 | ({"spared": result.spared} if result.spared else {})
+                | ({"verdicts": result.verdicts} if result.verdicts else {})
                 for result in results
             ]
         )
@@ -72,6 +75,7 @@ def run(
         for result in results:
             if result.spared:
                 show_questions(result.spared)
+            show_verdicts(result.verdicts)
         rows = [(result.name, result.rows, result.seconds) for result in results]
         show_table("Drained", ("stage", "rows written", "seconds"), rows, "Next: lakehouse status")
 
@@ -91,7 +95,8 @@ def runnable(stages: list[Stage], settings: FeatureSettings) -> list[Stage]:
 def run_stages(workspace: Workspace, stages: list[Stage], new_epoch: bool = False) -> Iterator[StageResult]:
     """Drain stages in order; the broker and the models are only opened for the stages that need them.
 
-    While the served model is away its tickets wait, and the stages behind go on with what there is.
+    While the served model is away its tickets wait, and the stages behind go on with what there is. Behind the gate,
+    agreement is measured on the votes that are new.
 
     Raises:
         ModelUnavailableError: after the last stage, where labels could not be drained.
@@ -114,9 +119,13 @@ def run_stages(workspace: Workspace, stages: list[Stage], new_epoch: bool = Fals
                 if stage is Stage.LABELS and result.rows:
                     spared = count_spared(spark, opened.store, workspace.settings.labelling, began)
                     result = replace(result, spared=spared)
+                if stage is Stage.GATE and result.rows:
+                    result = replace(result, verdicts=count_verdicts(spark, opened.store, began))
                 yield result
             except ModelUnavailableError as error:
                 away = error
+        if Stage.GATE in stages:
+            yield measure_stage(workspace, spark, opened.store)
     if away:
         raise away
 

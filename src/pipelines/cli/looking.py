@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 from pyspark.errors import AnalysisException, ParseException
 
-from pipelines.adapters.delta import register_views
+from pipelines.adapters.views import register_views
 from pipelines.cli.opening import open_broker, open_spark, open_tables
 from pipelines.cli.options import JsonOption, WorkspaceOption
 from pipelines.cli.screens import counting, out, say, show_json, show_table
 from pipelines.errors import ServiceUnavailableError, UsageError
+from pipelines.jobs.promises import in_force
 from pipelines.jobs.reporting import Counts, Report, biggest_clusters, report
 from pipelines.workspace import Workspace, find_workspace
 
@@ -26,16 +27,18 @@ SPARED = {
 
 
 def status(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
-    """Show rows per table and place, the ledger with its difference, and how far bronze is behind Kafka."""
+    """Show rows per table and place, the ledger, how far bronze is behind Kafka, and what is promised of gold."""
     found = find_workspace(workspace)
     with counting("reading the tables"), open_spark(found) as spark:
-        counted = report(spark, open_tables(found, spark), found.settings.labelling)
+        store = open_tables(found, spark)
+        counted, promised = report(spark, store, found.settings.labelling), in_force(spark, store)
         lag = count_lag(found, counted)
     if as_json:
-        show_json({**counted.as_dict(), "lag": lag})
+        show_json({**counted.as_dict(), "lag": lag, "certificate": promised})
     else:
         show_report(counted)
         show_lag(lag)
+        out.print(promised, soft_wrap=True)
     counted.check(drained=False)
 
 

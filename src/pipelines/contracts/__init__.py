@@ -1,11 +1,12 @@
 """Every table that flows: the one place where a column is declared.
 
 Read it as the picture of the flow: bronze (what came), silver (what is safe to read, and the votes), gold (decisions
-and the places a record can be in).
+and the places a record can be in, and what is measured of votes).
 """
 
 from pipelines.contracts.bronze import COMMANDS, LABEL_FILES, LANDED_FILES, TICKETS_BRONZE
 from pipelines.contracts.gold import CERTIFICATES, DECISIONS, QUARANTINE, REVIEW_QUEUE, SHED, TRAINING_EXAMPLES
+from pipelines.contracts.measures import AGREEMENT, AGREEMENT_COUNTS, ANNOTATOR_QUALITY
 from pipelines.contracts.silver import ANNOTATIONS, CLUSTER_MERGES, EMBEDDINGS, LABELS, TEXT_FEATURES, TICKETS_SILVER
 from pipelines.declaration import Table
 from pipelines.vocabulary import Place
@@ -29,11 +30,17 @@ TABLES: tuple[Table, ...] = (
     SHED,
     REVIEW_QUEUE,
     CERTIFICATES,
+    AGREEMENT_COUNTS,
+    AGREEMENT,
+    ANNOTATOR_QUALITY,
 )
 PLACES: dict[Place, Table] = {Place.GOLD: TRAINING_EXAMPLES, Place.QUARANTINE: QUARANTINE, Place.SHED: SHED}
 
 __all__ = [
+    "AGREEMENT",
+    "AGREEMENT_COUNTS",
     "ANNOTATIONS",
+    "ANNOTATOR_QUALITY",
     "CERTIFICATES",
     "CLUSTER_MERGES",
     "COMMANDS",

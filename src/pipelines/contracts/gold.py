@@ -18,7 +18,7 @@ from pipelines.declaration import column, declare
 
 DECISIONS = declare(
     "gold.decisions",
-    2,
+    3,
     ("record_id", "decision_no"),
     "gate",
     "Append-only log of verdicts: the truth about where every record is",
@@ -36,6 +36,7 @@ DECISIONS = declare(
     column("labels", STRINGS, "Labels of the standing votes, sorted"),
     column("parts", ALTERNATIVES, "What each voter gives the label: voter in `label`, its probability"),
     column("versions", STRINGS, "Voter versions, sorted: voter=model@version/prompt@version"),
+    column("leads", T.BooleanType(), "True where people are asked about it for its unconfirmed look-alikes; else null"),
     column("gate_version", STRING, "Fingerprint of the gate's settings"),
     column("decided_at", TIMESTAMP, "When the micro-batch ran"),
 )

@@ -13,14 +13,15 @@ from pipelines import contracts as tables
 from pipelines.adapters.delta import BatchWrite, append_once, read_batches, read_table
 from pipelines.adapters.spark import hold
 from pipelines.adapters.streams import read_ticks, rows_of, start
+from pipelines.adapters.survival import hold_surviving
 from pipelines.faults import hit
 from pipelines.jobs.flow import Flow
 from pipelines.labelling_settings import LabellingSettings
 from pipelines.transforms.cascade import asked_texts, plan_questions, same_answers, taken_votes
-from pipelines.transforms.embedding import embedded, known_vectors, new_vectors, where_known
+from pipelines.transforms.embedding import embedded, known_vectors, new_vectors, where_known, without_vector
 from pipelines.transforms.labelling import CAST, Voters, cast_votes, distinct_texts, voter_texts, with_vectors
 from pipelines.transforms.partitions import spread
-from pipelines.transforms.retries import failed_pairs, records_of, tried_again
+from pipelines.transforms.retries import failed_pairs, lost_votes, records_of, tried_again
 
 SEEN = ("text_hash", "voter_text", "vector", "latency_ms")
 """What voters are shown."""
@@ -84,13 +85,17 @@ def ask_all(texts: DataFrame, flow: Flow, write: BatchWrite) -> DataFrame:
 def embed(texts: DataFrame, once: DataFrame, voters: Voters, flow: Flow, write: BatchWrite) -> DataFrame:
     """Commit a vector for each record, encoding only texts that have none; gives them, one row a text.
 
-    What is encoded again after a crash is equal to the last bit: each text is read alone.
+    What is encoded again after a crash is equal to the last bit: a vector does not depend on the texts beside it.
     """
     stored = read_table(flow.spark, flow.store, tables.EMBEDDINGS)
     batches = once.transform(where_known, stored, voters)
     there = read_batches(stored, batches)
-    known = once.transform(known_vectors, there, voters)
-    vectors = hold(known.unionByName(once.transform(new_vectors, known, voters)))
+
+    def find_or_make(rows: DataFrame) -> DataFrame:
+        known = rows.transform(known_vectors, there, voters)
+        return known.unionByName(rows.transform(new_vectors, known, voters))
+
+    vectors = hold_surviving(once, "text_hash", find_or_make, without_vector)
     append_once(texts.transform(embedded, vectors, voters, there), flow.store, tables.EMBEDDINGS, write)
     hit("after_embeddings")
     return vectors
@@ -115,5 +120,11 @@ def vote(seen: DataFrame, voters: Voters, settings: LabellingSettings, past: Dat
     planned = hold(seen.transform(asked_texts, near, settings).transform(plan_questions, answers, settings))
     if planned.isEmpty():
         return near
-    answered = hold(spread(planned.where("asks").select(*SEEN), "text_hash").mapInPandas(voters.ask, CAST))
+    ask, asked = voters.ask, planned.where("asks").select(*SEEN)
+    answered = hold_surviving(
+        asked,
+        "text_hash",
+        lambda rows: spread(rows, "text_hash").mapInPandas(ask, CAST),
+        lambda rows: rows.transform(lost_votes, voters.asked_by),
+    )
     return near.unionByName(answered).unionByName(planned.transform(taken_votes, answered))

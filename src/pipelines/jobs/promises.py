@@ -21,6 +21,14 @@ def certificate_of_export(spark: SparkSession, store: TableStore, moment: dateti
     return Certificate(name=found["certificate_id"], statement=" ".join(promise(found.asDict()))) if found else None
 
 
+def in_force(spark: SparkSession, store: TableStore) -> str:
+    """Say in one sentence what the certificate in force promises of gold."""
+    found = read_table(spark, store, CERTIFICATES).transform(newest_certificate).first()
+    if found is None:
+        return "No certificate yet: nothing has been promised of gold. Type: lakehouse certify"
+    return promise(found.asDict())[0]
+
+
 def promise(certificate: Mapping[str, Any]) -> list[str]:
     """Say in sentences what a certificate promises, or why it promises nothing."""
     target, sure = certificate["target_error"], certificate["confidence_level"]

@@ -19,6 +19,7 @@ from pipelines.transforms.quality import (
     ledger,
     quarantine_by_reason,
     redactions_by_type,
+    verdicts_since,
     votes_by_voter,
 )
 from pipelines.vocabulary import Place
@@ -111,6 +112,11 @@ def count_spared(spark: SparkSession, store: TableStore, settings: LabellingSett
     votes = read_table(spark, store, tables.LABELS).transform(cast_since, since)
     asked = single_row(votes.transform(questions, settings.slm_below_confidence))
     return asked | single_row(votes.transform(cluster_sample))
+
+
+def count_verdicts(spark: SparkSession, store: TableStore, since: datetime) -> Counts:
+    """Count what the gate decided since some time, by reason code; `accepted` for what went to gold."""
+    return by_name(read_table(spark, store, tables.DECISIONS).transform(verdicts_since, since))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 
 from pyspark.sql import DataFrame
 
@@ -28,6 +29,7 @@ from pipelines.declaration import Table
 from pipelines.errors import MissingDependencyError, VerificationError
 from pipelines.faults import hit
 from pipelines.jobs.flow import Flow
+from pipelines.jobs.judging import gather
 from pipelines.jobs.labelling import label
 from pipelines.jobs.streaming import route
 from pipelines.transforms.agreement import judge, place_decided
@@ -165,17 +167,14 @@ def find_changed(flow: Flow) -> DataFrame:
 def decide_again(flow: Flow, changed: DataFrame, records: DataFrame, write: BatchWrite) -> None:
     """Commit a new decision for each changed record, then let its copies follow."""
     spark, store = flow.spark, flow.store
-
-    def read_touched(table: Table) -> DataFrame:
-        return read_table(spark, store, table).join(records.select("text_key"), on="text_key", how="left_semi")
-
-    previous = read_touched(tables.DECISIONS).transform(open_again, changed)
-    votes, now = read_touched(tables.LABELS), datetime.now(UTC)
-    judged = records.transform(judge, votes, previous, flow.labels, flow.pin_rules(), now)
-    append_once(judged, store, tables.DECISIONS, write)
+    meant = hold(records.selectExpr("text_key", "record_id AS named_id", "false AS is_merge"))
+    due = gather(meant, partial(read_table, spark, store), flow.settings.gate.look_alikes_on_one_word)
+    previous, now = due.rows(tables.DECISIONS).transform(open_again, changed), datetime.now(UTC)
+    told = (due.votes, previous, flow.labels, flow.pin_rules(), now, None, due.crowds)
+    append_once(due.records.transform(judge, *told), store, tables.DECISIONS, write)
     hit("after_deciding_again")
     stored = read_batch(spark, store, tables.DECISIONS, write)
-    route(hold(stored.transform(place_decided, records)), flow, write)
+    route(hold(stored.transform(place_decided, due.records_of(stored))), flow, write)
 
 
 def describe_again(flow: Flow, redacted: DataFrame) -> None:

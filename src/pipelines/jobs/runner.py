@@ -25,12 +25,14 @@ class StageResult:
 
     Attributes:
         spared: of labels, what the cascade spared the language model; see `reporting.count_spared`.
+        verdicts: of the gate, how many decisions it made, by reason code; `accepted` for those without one.
     """
 
     name: str
     rows: int
     seconds: float
     spared: dict[str, int] = field(default_factory=dict)
+    verdicts: dict[str, int] = field(default_factory=dict)
 
 
 def drain(flow: Flow, name: str, on_progress: OnProgress) -> StageResult:

@@ -7,6 +7,7 @@ Kafka, landing -> bronze -> silver -> labels -> gate -> gold | quarantine | shed
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
@@ -25,6 +26,7 @@ from pipelines.adapters.streams import read_appends, read_kafka, read_ticks, row
 from pipelines.declaration import Table
 from pipelines.faults import hit
 from pipelines.jobs.flow import Flow
+from pipelines.jobs.judging import gather
 from pipelines.jobs.labelling import labels, labels_again
 from pipelines.jobs.silver import silver
 from pipelines.transforms.agreement import (
@@ -35,7 +37,7 @@ from pipelines.transforms.agreement import (
     shed_pointers,
     training_examples,
 )
-from pipelines.transforms.commands import due_records, standing_commands, touched_texts
+from pipelines.transforms.commands import standing_commands, touched_texts
 from pipelines.transforms.intake import parse_messages
 from pipelines.transforms.landing import landed_files, parse_label_files, unread_files
 from pipelines.transforms.review import review_tasks
@@ -115,22 +117,19 @@ def gate(flow: Flow) -> StreamingQuery:
         # A certificate may move the threshold for all that was judged by the one before.
         judged_before = decisions if not rows_of(batch, tables.CERTIFICATES).isEmpty() else decisions.limit(0)
         touched = hold(batch.transform(touched_texts, judged_before))
-
-        def read_touched(table: Table) -> DataFrame:
-            return read_table(batch.sparkSession, flow.store, table).join(touched, on="text_key", how="left_semi")
-
-        records = hold(read_touched(tables.TICKETS_SILVER).transform(due_records, touched))
-        votes, previous = read_touched(tables.LABELS), read_touched(tables.DECISIONS)
-        asked, now = read_touched(tables.COMMANDS).transform(standing_commands), datetime.now(UTC)
-        judged = records.transform(judge, votes, previous, flow.labels, flow.pin_rules(), now, asked)
-        append_once(judged, flow.store, tables.DECISIONS, write)
+        read = partial(read_table, batch.sparkSession, flow.store)
+        due = gather(touched, read, flow.settings.gate.look_alikes_on_one_word)
+        asked, now = due.rows(tables.COMMANDS).transform(standing_commands), datetime.now(UTC)
+        told = (due.votes, due.rows(tables.DECISIONS), flow.labels, flow.pin_rules(), now, asked, due.crowds)
+        append_once(due.records.transform(judge, *told), flow.store, tables.DECISIONS, write)
         hit("after_decisions")
         # An earlier epoch may have ended between a decision and its place: then what is newest is routed, once.
         stored = read_batch(batch.sparkSession, flow.store, tables.DECISIONS, write)
-        decided = stored if write.epoch == 1 else read_touched(tables.DECISIONS).transform(newest_decisions)
-        route(hold(decided.transform(place_decided, records)), flow, write)
+        decided = stored if write.epoch == 1 else due.rows(tables.DECISIONS).transform(newest_decisions)
+        route(hold(decided.transform(place_decided, due.records_of(decided))), flow, write)
 
-    arrivals = flow.read_appends(tables.TICKETS_SILVER, tables.LABELS, tables.COMMANDS, tables.CERTIFICATES)
+    sources = (tables.TICKETS_SILVER, tables.CLUSTER_MERGES, tables.LABELS, tables.COMMANDS, tables.CERTIFICATES)
+    arrivals = flow.read_appends(*sources)
     sinks = (tables.DECISIONS, *tables.PLACES.values(), tables.REVIEW_QUEUE)
     return start(arrivals, write_batch, flow.planned("gate"), flow.store, *sinks)
 

@@ -95,6 +95,27 @@ def dawid_skene(
     return DawidSkene(truth, priors, confusions, quality, votes, rounds)
 
 
+def seen_confusions(
+    truth: Floats, units: npt.ArrayLike, annotators: npt.ArrayLike, labels: npt.ArrayLike, shape: tuple[int, int, int]
+) -> Floats:
+    """Count how often each annotator said a label (last axis) when another was true, as far as the truth is known.
+
+    Args:
+        truth: probabilities of each unit's label, shape (units, labels).
+        units: unit of each vote, by number.
+        annotators: who gave it, by number.
+        labels: what it says, by number.
+        shape: how many units, annotators and labels there are.
+
+    Returns:
+        Shape (annotators, labels, labels); an annotator's sum is how many votes it gave.
+    """
+    unit, annotator, said = (np.asarray(column, dtype=np.int64) for column in (units, annotators, labels))
+    seen = np.zeros((shape[1] * shape[2], shape[2]))
+    np.add.at(seen, annotator * shape[2] + said, truth[unit])
+    return seen.reshape(shape[1], shape[2], shape[2]).transpose(0, 2, 1)
+
+
 def _vote_shares(unit: Integers, said: Integers, shape: tuple[int, int, int]) -> Floats:
     units, _, labels = shape
     counts = np.bincount(unit * labels + said, minlength=units * labels).reshape(units, labels)
@@ -111,10 +132,8 @@ def _confusions(
     truth: Floats, unit: Integers, annotator: Integers, said: Integers, shape: tuple[int, int, int]
 ) -> Floats:
     """Expected confusions, each row held near the annotator's one-coin row; (annotators, true label, said)."""
-    _, annotators, labels = shape
-    seen = np.zeros((annotators * labels, labels))
-    np.add.at(seen, annotator * labels + said, truth[unit])
-    counts = seen.reshape(annotators, labels, labels).transpose(0, 2, 1)
+    labels = shape[2]
+    counts = seen_confusions(truth, unit, annotator, said, shape)
     right, votes = np.einsum("akk->a", counts), counts.sum(axis=(1, 2))
     coin = (right + 1.0) / (votes + 1.0 + 1.0 / max(labels - 1, 1))
     prior = np.repeat(((1 - coin) / max(labels - 1, 1))[:, None], labels, axis=1)

@@ -15,17 +15,18 @@ from pipelines.gate_rules import GateRules
 from pipelines.intents import LabelSet
 from pipelines.transforms.evidence import list_votes
 from pipelines.transforms.label_sets import as_of_today
+from pipelines.transforms.look_alikes import hold_back
 from pipelines.transforms.opinions import weigh
 from pipelines.transforms.retries import MOST_TRIES
-from pipelines.vocabulary import UNKNOWN_LABEL, Action, Place, Reason, Verdict, Voter
+from pipelines.transforms.verdicts import as_outcome, outcome
+from pipelines.vocabulary import Action, Place, Reason, Verdict
 
 CONFIDENCE_DECIMALS = 6
 """Differences below this do not make a new decision."""
 
 IDENTITY_NAMES = [field.name for field in IDENTITY]
 PLACED_NAMES = [field.name for field in PLACED]
-OUTCOME = "struct<verdict: string, reason: string, place: string>"
-COMPARED = ("verdict", "reason", "label", "confidence", "second_label", "labels")
+COMPARED = ("verdict", "reason", "label", "confidence", "second_label", "labels", "leads")
 
 
 def judge(
@@ -36,6 +37,7 @@ def judge(
     rules: GateRules,
     decided_at: datetime,
     commands: DataFrame | None = None,
+    crowds: DataFrame | None = None,
 ) -> DataFrame:
     """Give each record the verdict its evidence carries now, if that is news.
 
@@ -48,39 +50,45 @@ def judge(
     3. No vote stands: `low_confidence`. Several standing labels: `disagreement`; a majority of people leaves only one.
     4. The one standing label is `unknown` or not among the known ones: `unknown_intent`.
     5. No person stands for it, and its label was suspended, or its confidence (see `opinions.weigh`) is below the
-       effective gate: `low_confidence`. With a person, the user's own gate counts. Else it is accepted.
+       effective gate: `low_confidence`. With a person, the user's own gate counts.
+    6. It is one of too many look-alikes that rest on one person's word: `unconfirmed` (see `look_alikes`). Else it is
+       accepted.
 
     Args:
-        records: silver.tickets rows of the touched texts, all records of each.
+        records: silver.tickets rows of the touched texts, all records of each, and all records of `crowds`.
         votes: every stored vote of those texts.
         previous: every stored decision of those records.
         labels: those that may reach gold, and what became of former ones.
         rules: the gate's thresholds, and what evidence added to them.
         decided_at: when the micro-batch runs.
         commands: what `commands.standing_commands` gives; None: nobody asked for anything.
+        crowds: what `look_alikes.find_crowds` gives for the clusters of these records; None: there are none.
 
     Returns:
         Payload of gold.decisions: only records whose decision is new, or differs from their newest one.
     """
-    evidence = votes.transform(as_of_today, labels).transform(weigh, rules)
+    told = votes.transform(as_of_today, labels)
     newest = F.max_by(F.struct("place", "decision_no", *COMPARED), "decision_no").alias("newest")
-    outcome = _outcome(labels, rules)
-    judged = (
+    known = (
         records.select(*IDENTITY_NAMES, "withheld")
-        .join(evidence, on="text_key", how="left")
+        .join(told.transform(weigh, rules), on="text_key", how="left")
         .join(previous.groupBy("record_id").agg(newest), on="record_id", how="left")
         .transform(_asked_for, commands)
-        .where(F.col("withheld").isNotNull() | (F.col("versions").isNotNull() & ~_is_tried_again()))
-        .select("*", outcome.alias("outcome"))
     )
-    decided = judged.select(*IDENTITY_NAMES, "newest", "action", "outcome.*", *_what_votes_say())
+    judged = (
+        known.where(F.col("withheld").isNotNull() | (F.col("versions").isNotNull() & ~_is_tried_again()))
+        .withColumns({"outcome": outcome(labels, rules), "is_discarded": _is_discarded() | _stays_discarded()})
+        .transform(hold_back, crowds, told, rules)
+        .withColumn("outcome", _unless_discarded())
+    )
+    decided = judged.select(*IDENTITY_NAMES, "newest", "action", "outcome.*", "leads", *_what_votes_say())
     news = ~_compared("").eqNullSafe(_compared("newest.")) & ~_stays_discarded()
-    told = {
+    stamps = {
         "decision_no": (F.coalesce("newest.decision_no", F.lit(0)) + 1).cast("int"),
         "gate_version": F.lit(rules.fingerprint()),
         "decided_at": F.lit(decided_at).cast("timestamp"),
     }
-    return decided.where(news).withColumns(told).select(*DECISIONS.payload_names)
+    return decided.where(news).withColumns(stamps).select(*DECISIONS.payload_names)
 
 
 def explain(records: DataFrame, decided: DataFrame, votes: DataFrame) -> DataFrame:
@@ -123,7 +131,7 @@ def place_decided(decided: DataFrame, records: DataFrame) -> DataFrame:
     # A left join: a decision is placed even if its record could not be read.
     return decided.join(known, on="record_id", how="left").select(
         *PLACED_NAMES,
-        *["verdict", "reason", "place", "second_label", "second_confidence", "labels", "parts", "versions"],
+        *["verdict", "reason", "place", "second_label", "second_confidence", "labels", "parts", "versions", "leads"],
         *["kept_record_id", "received_day"],
     )
 
@@ -164,48 +172,6 @@ def current(rows: DataFrame, *other_places: DataFrame) -> DataFrame:
     return rows.join(moved, on=superseded, how="left_anti").select(*rows.columns)
 
 
-def _outcome(labels: LabelSet, rules: GateRules) -> Column:
-    standing, label = F.size("labels"), F.col("label")
-    unknown = label == UNKNOWN_LABEL
-    if labels.names:
-        unknown = unknown | ~label.isin([*labels.names])
-    withheld, is_low = F.col("withheld"), F.col("confidence") < rules.settings.min_confidence
-    is_low = is_low | (~_by_human(rules) & (F.col("confidence") < rules.min_confidence))
-    suspended = ~_by_human(rules) & label.isin([*rules.suspended_labels])
-    return (
-        F.when(
-            F.col("action") == Action.DISCARD.value,
-            _as(Verdict.DISCARDED, Reason.DISCARDED_ON_REQUEST, Place.DISCARDED),
-        )
-        .when(withheld == Reason.OVER_DAILY_LIMIT.value, _as(Verdict.SHED, Reason.OVER_DAILY_LIMIT, Place.SHED))
-        .when(withheld == Reason.TEXT_TOO_LONG.value, _as(Verdict.TOO_LONG, Reason.TEXT_TOO_LONG))
-        .when(withheld.isNotNull(), _as(Verdict.FAILED, Reason.REDACTION_FAILED))
-        .when(F.col("tries") >= MOST_TRIES, _as(Verdict.FAILED, Reason.LABELLING_FAILED))
-        .when((standing == 0) & ~F.col("has_number"), _as(Verdict.LOW_CONFIDENCE, Reason.CONFIDENCE_MISSING))
-        .when(standing == 0, _as(Verdict.LOW_CONFIDENCE, Reason.CONFIDENCE_BELOW_THRESHOLD))
-        .when((standing > 1) & F.col("people_differ"), _as(Verdict.DISAGREEMENT, Reason.PEOPLE_DISAGREE))
-        .when(standing > 1, _as(Verdict.DISAGREEMENT, Reason.LABELS_DISAGREE))
-        .when(unknown, _as(Verdict.UNKNOWN_INTENT, Reason.INTENT_UNKNOWN))
-        .when(is_low, _as(Verdict.LOW_CONFIDENCE, Reason.CONFIDENCE_BELOW_THRESHOLD))
-        .when(suspended, _as(Verdict.LOW_CONFIDENCE, Reason.LABEL_SUSPENDED))
-        .otherwise(_as(Verdict.ACCEPTED, None, Place.GOLD))
-    )
-
-
-def _as(verdict: Verdict, reason: Reason | None, place: Place = Place.QUARANTINE) -> Column:
-    return F.struct(F.lit(verdict.value), F.lit(reason and reason.value), F.lit(place.value)).cast(OUTCOME)
-
-
-def _by_human(rules: GateRules) -> Column:
-    """Whether a person stands for the label."""
-    least = rules.settings.min_confidence
-
-    def stands(part: Column) -> Column:
-        return (part["label"] == Voter.HUMAN.value) & F.coalesce(part["probability"] >= least, F.lit(False))
-
-    return F.coalesce(F.exists("parts", stands), F.lit(False))
-
-
 def _what_votes_say() -> list[Column]:
     """The evidence, emptied for withheld records: votes on other copies of a text are not about them."""
     is_open = F.col("withheld").isNull()
@@ -227,6 +193,15 @@ def _asked_for(judged: DataFrame, commands: DataFrame | None) -> DataFrame:
     if commands is None:
         return judged.withColumn("action", F.lit(None).cast("string"))
     return judged.join(commands.select("record_id", "action"), on="record_id", how="left")
+
+
+def _unless_discarded() -> Column:
+    discarded = as_outcome(Verdict.DISCARDED, Reason.DISCARDED_ON_REQUEST, Place.DISCARDED)
+    return F.when(_is_discarded(), discarded).otherwise(F.col("outcome"))
+
+
+def _is_discarded() -> Column:
+    return F.coalesce(F.col("action") == Action.DISCARD.value, F.lit(False))
 
 
 def _stays_discarded() -> Column:

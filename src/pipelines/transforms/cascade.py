@@ -22,7 +22,7 @@ SURE_DIGITS, FOLLOWER_DIGITS = 1, 1 + HASH_DIGITS
 def asked_texts(texts: DataFrame, votes: DataFrame, settings: LabellingSettings) -> DataFrame:
     """Choose the texts that the language model votes on, given the votes of the memory and the student.
 
-    It votes where it can change the verdict: below `slm_from_confidence` even a certain model could not lift the
+    It votes where it can change the verdict: below `slm_from_confidence` even its surest votes could not lift the
     mean of all to the gate. Where the others are sure, it votes on a share. It knows no `unknown`, so a text that is
     rather that is not shown to it; nor is one that they could not read.
     """

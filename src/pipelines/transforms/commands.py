@@ -8,7 +8,7 @@ from datetime import date, datetime
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from pipelines.contracts import COMMANDS
+from pipelines.contracts import CLUSTER_MERGES, COMMANDS
 from pipelines.transforms.intake import moment
 from pipelines.vocabulary import Action, Place, Reason
 
@@ -108,17 +108,20 @@ def standing_commands(rows: DataFrame) -> DataFrame:
 
 
 def touched_texts(batch: DataFrame, judged_before: DataFrame) -> DataFrame:
-    """Say which texts a micro-batch of the gate is about: text_key, named_id.
+    """Say which texts a micro-batch of the gate is about: text_key, named_id, is_merge.
 
     `named_id` is the record that a command names; null where new evidence came, which is about all records of a text.
+    `is_merge` marks a text that has made clusters one.
 
     Args:
         batch: rows that arrived; certificates are about no text.
         judged_before: decisions that may not hold any more.
     """
     named = F.when(F.col("origin") == COMMANDS.full_name, F.col("record_id"))
-    arrived = batch.where(F.col("text_key").isNotNull()).select("text_key", named.alias("named_id"))
-    again = judged_before.select("text_key", F.lit(None).cast("string").alias("named_id"))
+    is_merge = (F.col("origin") == CLUSTER_MERGES.full_name).alias("is_merge")
+    arrived = batch.where(F.col("text_key").isNotNull()).select("text_key", named.alias("named_id"), is_merge)
+    nobody, no_merge = F.lit(None).cast("string").alias("named_id"), F.lit(False).alias("is_merge")
+    again = judged_before.select("text_key", nobody, no_merge)
     return arrived.unionByName(again).distinct()
 
 

@@ -48,6 +48,12 @@ def encoded(texts: DataFrame, voters: Voters) -> DataFrame:
     return spread(texts.select("text_hash", "voter_text"), "text_hash").mapInPandas(voters.encode, ENCODED)
 
 
+def without_vector(texts: DataFrame) -> DataFrame:
+    """Say of texts that they could not be read; gives `ENCODED`'s columns."""
+    nothing = F.lit(None).cast(ENCODED["vector"].dataType)
+    return texts.select("text_hash", nothing.alias("vector"), F.lit(0.0).alias("latency_ms"))
+
+
 def embedded(texts: DataFrame, vectors: DataFrame, voters: Voters, stored: DataFrame) -> DataFrame:
     """Give each record the vector of its text, once; a text that could not be read has none, and is tried again.
 

@@ -5,6 +5,7 @@ label rows = votes + invalid + withheld + waiting
 records    = gold + quarantine + shed + discarded + pending
 """
 
+from datetime import datetime
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame
@@ -77,6 +78,12 @@ def ledger(
 def quarantine_by_reason(quarantine: DataFrame, *other_places: DataFrame) -> DataFrame:
     """Count quarantined records: name (reason code), rows."""
     return _counted_by(current(quarantine, *other_places), F.col("reason"))
+
+
+def verdicts_since(decisions: DataFrame, since: datetime) -> DataFrame:
+    """Count the decisions that were made at some time or later: name (reason code, or `accepted`), rows."""
+    made = decisions.where(F.col("decided_at") >= F.lit(since))
+    return _counted_by(made, F.coalesce("reason", "verdict"))
 
 
 def votes_by_voter(votes: DataFrame) -> DataFrame:

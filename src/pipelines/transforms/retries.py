@@ -7,7 +7,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from pipelines.transforms.labelling import CAST
-from pipelines.vocabulary import NoAnswer
+from pipelines.vocabulary import NoAnswer, Tier, Voter
 
 MOST_TRIES = 5
 """After so many failures of one voter a text is nobody's fault any more but its own."""
@@ -56,6 +56,19 @@ def tried_again(votes: DataFrame, failed: DataFrame, past: DataFrame) -> DataFra
         {"failure": F.lit(NoAnswer.NOT_ASKED.value), "try_no": _next_try()}
     )
     return told.unionByName(silent, allowMissingColumns=True).select(*CAST.names)
+
+
+def lost_votes(texts: DataFrame, asked_by: dict[str, str]) -> DataFrame:
+    """Write the failure of the language model on texts whose reading ends its worker: gives `CAST`'s columns.
+
+    Args:
+        texts: with text_hash.
+        asked_by: versions and settings of the model; see `labelling.Voters`.
+    """
+    told = {"voter": Voter.SLM, "failure": NoAnswer.WORKER_LOST, "tier": Tier.MODEL, **asked_by}
+    fields = [field for field in CAST if field.name != "text_hash"]
+    columns = [F.lit(told.get(field.name)).cast(field.dataType).alias(field.name) for field in fields]
+    return texts.select("text_hash", *columns).withColumn("try_no", F.lit(1)).select(*CAST.names)
 
 
 def _next_try() -> Column:

@@ -14,7 +14,9 @@ from pipelines.vocabulary import UNKNOWN_LABEL, Purpose, Reason, Verdict, Voter
 
 MOST_VOTES = 3
 """People who are asked about an audit row that one of them contradicted."""
-JUDGED = (Verdict.ACCEPTED, Verdict.LOW_CONFIDENCE, Verdict.DISAGREEMENT, Verdict.UNKNOWN_INTENT)
+JUDGED = (
+    Verdict.ACCEPTED, Verdict.LOW_CONFIDENCE, Verdict.DISAGREEMENT, Verdict.UNKNOWN_INTENT, Verdict.UNCONFIRMED,
+)  # fmt: skip
 AUDIT = Reason.AUDIT_SAMPLE.value
 
 
@@ -54,8 +56,9 @@ def audit_rows(judged: DataFrame, settings: GateSettings, budget: int) -> DataFr
 def contradicted_rows(judged: DataFrame, decisions: DataFrame, settings: GateSettings, budget: int) -> DataFrame:
     """Choose texts that one more person should see; lowest lot first.
 
-    These are audit rows that a person contradicted and fewer than three have voted on, and texts that people differ
-    about. What is contradicted is the label that models alone had put into gold; it may be there no more.
+    These are audit rows that a person contradicted and fewer than three have voted on, texts that people differ about,
+    and one of each crowd of look-alikes that nobody has confirmed. What is contradicted is the label that models alone
+    had put into gold; it may be there no more.
 
     Args:
         judged: what `with_people` gave.
@@ -70,8 +73,9 @@ def contradicted_rows(judged: DataFrame, decisions: DataFrame, settings: GateSet
     in_gold = accepted.groupBy("record_id").agg(F.max_by("label", "decision_no").alias("gold_label"))
     contradicted = F.exists("said", lambda label: label != F.col("gold_label")) & (F.col("people") < MOST_VOTES)
     people_differ = F.col("reason") == Reason.PEOPLE_DISAGREE.value
+    needs_another = F.coalesce(people_differ, F.lit(False)) | F.coalesce("leads", F.lit(False))
     known = judged.where(F.col("people") > 0).join(in_gold, on="record_id", how="left")
-    asked = known.where(F.coalesce(contradicted, F.lit(False)) | F.coalesce(people_differ, F.lit(False)))
+    asked = known.where(F.coalesce(contradicted, F.lit(False)) | needs_another)
     return _first_of_texts(asked, lot(AUDIT), budget)
 
 

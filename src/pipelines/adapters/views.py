@@ -1,0 +1,74 @@
+"""What analysts find in SQL beside the tables: their names, and the readers' views."""
+
+from pyspark.sql import DataFrame, SparkSession
+
+from pipelines import contracts as tables
+from pipelines.adapters.delta import TableStore, read_place, read_table
+from pipelines.declaration import Table
+from pipelines.transforms.agreement_counts import newest_measures, newest_quality
+from pipelines.transforms.assurance import mark_suspect
+from pipelines.transforms.clusters import current_clusters
+from pipelines.transforms.documents import annotations, documents, quality_metrics
+from pipelines.transforms.duplicates import weigh
+from pipelines.transforms.economy import cluster_disagreement, labelling_economy
+from pipelines.vocabulary import Place
+
+
+def register_views(spark: SparkSession, store: TableStore) -> None:
+    """Give tables that stand by path their names in SQL, and every place a reader's view `..._current`.
+
+    A place's view hides the old row of a record that is being moved (see `transforms.agreement.current`);
+    silver_tickets_current gives each ticket the cluster that its own has become part of,
+    gold_training_examples_weighted how many identical records each example stands for, gold_training_examples_suspect
+    whether a suspended certificate vouches for it no more; silver_labels_economy what votes
+    cost, silver_labels_disagreement how often a cluster's vote is not what its text would have got;
+    gold_agreement_current and gold_annotator_quality_current the newest figures; gold_documents, gold_annotations and
+    gold_quality_metrics the way of each record from its source to its place.
+    """
+    name_tables(spark, store)
+    for name, frame in {**views_of_places(spark, store), **views_of_votes(spark, store)}.items():
+        frame.createOrReplaceTempView(name)
+
+
+def name_tables(spark: SparkSession, store: TableStore) -> None:
+    """Give every table its name in the session's catalog; in a catalog they have theirs."""
+    for table in () if store.catalog else tables.TABLES:
+        schema = f"{store.schema_prefix}{table.schema}"
+        spark.sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        spark.sql(f"CREATE TABLE IF NOT EXISTS {schema}.{table.name} USING delta LOCATION '{store.path(table)}'")
+
+
+def views_of_places(spark: SparkSession, store: TableStore) -> dict[str, DataFrame]:
+    """Make the views of where records are, and what they are part of."""
+
+    def read(table: Table) -> DataFrame:
+        return read_table(spark, store, table)
+
+    places = {place: read_place(spark, store, place) for place in tables.PLACES}
+    gold, decisions = places[Place.GOLD], read(tables.DECISIONS)
+    current = {f"{table.schema}_{table.name}_current": places[place] for place, table in tables.PLACES.items()}
+    tickets = read(tables.TICKETS_SILVER)
+    return current | {
+        "gold_training_examples_weighted": gold.transform(weigh, places[Place.SHED]),
+        "gold_training_examples_suspect": gold.transform(mark_suspect, decisions, read(tables.CERTIFICATES)),
+        "silver_tickets_current": tickets.transform(current_clusters, read(tables.CLUSTER_MERGES)),
+        "gold_documents": tickets.transform(documents, decisions),
+    }
+
+
+def views_of_votes(spark: SparkSession, store: TableStore) -> dict[str, DataFrame]:
+    """Make the views of who said what, what it cost and how far it agrees."""
+
+    def read(table: Table) -> DataFrame:
+        return read_table(spark, store, table)
+
+    votes, tickets = read(tables.LABELS), read(tables.TICKETS_SILVER)
+    agreement = read(tables.AGREEMENT).transform(newest_measures)
+    return {
+        "silver_labels_economy": votes.transform(labelling_economy),
+        "silver_labels_disagreement": votes.transform(cluster_disagreement),
+        "gold_annotations": votes.transform(annotations),
+        "gold_agreement_current": agreement,
+        "gold_annotator_quality_current": read(tables.ANNOTATOR_QUALITY).transform(newest_quality),
+        "gold_quality_metrics": tickets.transform(quality_metrics, read(tables.DECISIONS), agreement),
+    }
