@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from pipelines.adapters.delta import TableStore, register_views
+from pipelines.adapters.delta import TableStore
 from pipelines.adapters.table_creation import ensure_tables
+from pipelines.adapters.views import register_views
 from pipelines.contracts import CERTIFICATES, DECISIONS, REVIEW_QUEUE
 from pipelines.declaration import Table
 from tests import bundle

@@ -1,0 +1,48 @@
+"""`grants`: the SQL of a workspace's own names and roles; nothing where there is no catalog."""
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.access import read_access
+from pipelines.cli.app import run
+from pipelines.configuration import conf_dir
+from pipelines.grants import Names, statements
+
+ROLES = conf_dir() / "roles.yml"
+
+
+def workspace(folder: Path, place: str) -> Path:
+    (folder / "intents.yml").write_text("intents:\n- {name: a, examples: [b]}\n- {name: c, examples: [d]}\n")
+    made = ["init", str(folder / place), "--intents", str(folder / "intents.yml"), "--place", place]
+    assert run(made) == 0
+    return folder / place
+
+
+def test_it_writes_every_statement_under_the_names_of_the_workspace(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = workspace(tmp_path, "databricks")
+    monkeypatch.setenv("LAKEHOUSE_STORAGE__SCHEMA_PREFIX", "mine_")
+    capsys.readouterr()
+    assert run(["grants", "--workspace", str(root)]) == 0
+    expected = statements(read_access(ROLES), Names("main", "mine_"))
+    assert capsys.readouterr().out == "".join(f"{statement};\n" for statement in expected)
+
+
+def test_the_workspaces_own_roles_go_before_the_shipped_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = workspace(tmp_path, "databricks")
+    own = ROLES.read_text(encoding="utf-8").replace("intent-analysts", "data analysts")
+    (root / "roles.yml").write_text(own, encoding="utf-8")
+    capsys.readouterr()
+    assert run(["grants", "--workspace", str(root)]) == 0
+    written = capsys.readouterr().out
+    assert "TO `data analysts`;" in written
+    assert "intent-analysts" not in written
+
+
+def test_tables_in_folders_have_no_rights_to_write(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["grants", "--workspace", str(workspace(tmp_path, "local"))]) == 64
+    assert "set storage.catalog" in capsys.readouterr().err
