@@ -70,7 +70,7 @@ class FusedBert:
         states = self.normalise(states, self.norm)
         for layer in self.layers:
             states = self.go_on(layer, states, sizes)
-        means = [part.mean(dim=0) for part in states[: sum(sizes)].split(sizes)]
+        means = [part.mean(dim=0) for part in torch.split(states[: sum(sizes)], sizes)]
         return functional.normalize(torch.stack(means), dim=1)
 
     def go_on(self, layer: Layer, states: torch.Tensor, sizes: Sequence[int]) -> torch.Tensor:
