@@ -95,8 +95,8 @@ class Lake:
         """Run the gate; gives the seconds of its micro-batches."""
         query = gate(self.flow)
         query.awaitTermination()
-        took = [told["durationMs"]["triggerExecution"] for told in query.recentProgress if told["numInputRows"]]
-        return sum(took) / 1_000
+        took = [told["durationMs"] for told in query.recentProgress if "addBatch" in told["durationMs"]]
+        return sum(each["triggerExecution"] for each in took) / 1_000
 
     def take(self, first: int) -> float:
         """Judge one batch; every tenth of its texts is an old one."""
