@@ -158,30 +158,6 @@ def cleaned(spark: SparkSession, servers: str, empty_tables: Path, tmp_path_fact
     return lake
 
 
-SLOW_FAULTS = ["after_embeddings", "after_decisions"]
-FAULTS = [
-    *(pytest.param(point, marks=pytest.mark.slow) for point in SLOW_FAULTS),
-    "after_labels",
-    "after_gold_training_examples",
-]
-
-
-@pytest.mark.parametrize("point", FAULTS)
-def test_a_crash_between_writes_loses_and_doubles_nothing_though_the_labeller_never_repeats_itself(
-    cleaned: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: str
-) -> None:
-    lake = cleaned.copy(tmp_path / "lake")
-    if point not in ("after_embeddings", "after_labels"):
-        lake.run("labels")
-    monkeypatch.setattr("pipelines.faults._passages", {})
-    monkeypatch.setitem(os.environ, VARIABLE, point)
-    with pytest.raises(PipelineError, match="InjectedFaultError"):
-        lake.run("labels", "gate")
-    monkeypatch.delitem(os.environ, VARIABLE)
-    lake.run("labels", "gate")
-    assert_all_are_routed_by_their_stored_votes(lake)
-
-
 @pytest.mark.parametrize("stage", [pytest.param("labels", marks=pytest.mark.slow), "gate"])
 def test_a_full_disk_stops_a_stage_with_one_sentence_and_loses_nothing(
     cleaned: Lake, small_disk: SmallDisk, stage: str
