@@ -33,23 +33,37 @@ START = re.compile(r"(?<![A-Z0-9])[A-Z]{2}\d{2}", re.ASCII | re.IGNORECASE)
 NEXT = re.compile(r"[ -]?([A-Z0-9])", re.ASCII | re.IGNORECASE)
 
 
+LONGEST, SHORTEST = 34, 15
+MANY_DIGITS = 10
+"""Behind country and check digits: what has fewer of them and no country's length is an order number and words."""
+
+
 def find_ibans(text: str) -> Iterator[tuple[int, int, float]]:
-    """Find IBANs in any case and grouping: start, end, score."""
+    """Find IBANs in any case and grouping: start, end, score.
+
+    One of its country's length is taken first; any other length only where it is mostly digits, since made-up numbers
+    and those of new members are personal as well.
+    """
     for match in START.finditer(text):
-        compact, end = read_iban(text, match.start())
-        if compact and not text[end : end + 1].isalnum() and has_right_digits(compact):
-            yield match.start(), end, 1.0
+        start = match.start()
+        for compact, end in readings(text, start):
+            if not text[end : end + 1].isalnum() and has_right_digits(compact):
+                yield start, end, 1.0
+                break
 
 
-def read_iban(text: str, start: int) -> tuple[str, int]:
-    """Read as many characters as the country's IBANs have; gives them and their end, or nothing."""
-    length, compact, end = LENGTHS.get(text[start : start + 2].upper(), 0), "", start
-    while len(compact) < length:
-        following = NEXT.match(text, end)
-        if following is None:
-            return "", start
-        compact, end = compact + following[1], following.end()
-    return compact.upper(), end
+def readings(text: str, start: int) -> Iterator[tuple[str, int]]:
+    """Give what may be an IBAN from a place on, without spaces, and where it ends; the likeliest first."""
+    compact, ends = text[start : start + 4].upper(), [start + 4]
+    while len(compact) < LONGEST and (following := NEXT.match(text, ends[-1])):
+        compact += following[1].upper()
+        ends.append(following.end())
+    length = LENGTHS.get(compact[:2], 0)
+    if 0 < length <= len(compact):
+        yield compact[:length], ends[length - 4]
+    for size in range(len(compact), SHORTEST - 1, -1):
+        if sum(map(str.isdigit, compact[4:size])) >= MANY_DIGITS:
+            yield compact[:size], ends[size - 4]
 
 
 def has_right_digits(compact: str) -> bool:
