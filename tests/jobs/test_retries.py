@@ -108,10 +108,13 @@ def test_a_text_that_ends_its_worker_every_time_costs_itself_only(make_lake: Mak
     assert books_of(lake) == (8, 0, 1, 0)
 
 
-def test_when_every_text_ends_its_worker_the_machine_is_to_blame(make_lake: MakeLake) -> None:
-    lake = make_lake(model=partial(killed_by, "toaster"))
+def test_when_every_text_ends_its_worker_the_machine_is_to_blame(
+    make_lake: MakeLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.adapters.survival.MOST_LOST", 0)
+    lake = make_lake(model=partial(killed_by, "refund"))
     lake.settings = replace(lake.settings, labelling=LabellingSettings(slm="all"))
-    lake.send(*[ticket(n, f"refund my toaster number {n}") for n in range(6)])
+    lake.send(ticket(1, "refund my toaster, please"), ticket(2, "refund what the parcel to Lisbon has cost me"))
     with pytest.raises(PipelineError, match="a Python worker was ended"):
         lake.run()
     assert lake.rows("silver.labels", "label") == []
