@@ -6,15 +6,16 @@ from pathlib import Path
 import pytest
 
 from pipelines.cli.verdicts import IN_WORDS, show_verdicts
-from pipelines.transforms import agreement
+from pipelines.transforms import agreement, look_alikes, verdicts
 from pipelines.vocabulary import Reason, Verdict
 
 
 def test_each_reason_of_the_gate_has_words() -> None:
-    rules = ast.parse(Path(agreement.__file__).read_text(encoding="utf-8"))
+    rules = [ast.parse(Path(str(one.__file__)).read_text("utf-8")) for one in (agreement, look_alikes, verdicts)]
     given = {
         Reason[node.attr]
-        for node in ast.walk(rules)
+        for module in rules
+        for node in ast.walk(module)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Reason"
     }
     assert len(given) > 8

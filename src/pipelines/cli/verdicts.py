@@ -11,6 +11,7 @@ IN_WORDS: dict[str, str] = {
     Reason.CONFIDENCE_MISSING: "no vote said how sure it is",
     Reason.LABELS_DISAGREE: "votes say different labels",
     Reason.PEOPLE_DISAGREE: "people say different labels, and none of them has a majority",
+    Reason.LOOK_ALIKES_UNCONFIRMED: "too many look-alikes on one person's word: a second one must agree",
     Reason.INTENT_UNKNOWN: "none of your intents",
     Reason.LABEL_SUSPENDED: "the label is below its precision floor, and no person stands for it",
     Reason.LABELLING_FAILED: "a voter failed on the text again and again",
