@@ -1,6 +1,6 @@
 """What the cascade saves: a stream with duplicates through our label stage, and every ticket of it through CTranslate2.
 
-    pip install 'intent-lakehouse[label,demo,bench]'
+    pip install 'intent-lakehouse[local,label,demo,bench]'
     python -m tests.benchmarks.label_stream --batch 1000 --rounds 4 --json result.json
 
 Made-up tickets of the demo's ten intents in micro-batches: of each 30 % are near duplicates of earlier tickets (a typo
