@@ -1,11 +1,18 @@
 """What a session is given besides its configuration."""
 
+import os
+import re
+import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
+import pytest
 from pyspark.sql import SparkSession
 
-from pipelines.adapters.spark import REMEMBERED, remember_classes
+from pipelines.adapters.java import java_environment
+from pipelines.adapters.spark import REMEMBERED, local_configuration, remember_classes
+from pipelines.settings import SparkSettings
 
 
 class Place:
@@ -33,3 +40,16 @@ def test_what_pyspark_asks_the_jvm_for_again_and_again_is_looked_up_once() -> No
     assert asked == []
     assert jvm.org.apache.spark.sql.Row.name == "org.apache.spark.sql.Row"
     assert asked == ["org.apache.spark.sql.Row"]
+
+
+@pytest.mark.parametrize("lasting", [False, True])
+def test_java_has_room_for_what_it_compiles(lasting: bool, tmp_path: Path) -> None:
+    # When the room is full Java says so on the screen, and only interprets from then on.
+    told = local_configuration(SparkSettings(), [], tmp_path, tmp_path / "log4j2.properties", lasting)
+    options = told["spark.driver.extraJavaOptions"].split()
+    environment = os.environ | java_environment()
+    java = Path(environment["JAVA_HOME"]) / "bin" / "java"
+    asked = [str(java), *options, "-XX:+PrintFlagsFinal", "-version"]
+    shown = subprocess.run(asked, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    (room,) = re.findall(r"\bReservedCodeCacheSize\s*=\s*(\d+)", shown.stdout)
+    assert int(room) >= 200 * 1024**2

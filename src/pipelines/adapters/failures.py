@@ -11,6 +11,8 @@ DETAILS = "Details stand in the workspace's logs/spark.log. Nothing is lost: run
 
 DISK_FULL = r"No space left on device|Disk quota exceeded|database or disk is full"
 
+WORKER_LOST = r"Python worker exited unexpectedly"
+
 CAUSES: tuple[tuple[str, type[PipelineError], str], ...] = (
     (DISK_FULL, StorageError, "the disk is full. Free some space, then run again"),
     (r"AccessDeniedException|Permission denied", StorageError, "a folder may not be written. Mend its permissions"),
@@ -49,7 +51,7 @@ CAUSES: tuple[tuple[str, type[PipelineError], str], ...] = (
     ),
     (r"OutOfMemoryError|Java heap space", PipelineError, "memory ran out. Lower kafka.max_messages_per_batch or raise "
      "spark.driver_memory"),
-    (r"Python worker exited unexpectedly", PipelineError, "a Python worker was ended, most often for lack of memory. "
+    (WORKER_LOST, PipelineError, "a Python worker was ended, most often for lack of memory. "
      "Lower spark.master to local[1,4], or give the machine more"),
 )  # fmt: skip
 

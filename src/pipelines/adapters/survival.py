@@ -7,9 +7,9 @@ from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from pipelines.adapters.failures import WORKER_LOST
 from pipelines.adapters.spark import hold
 
-WORKER_LOST = r"Python worker exited unexpectedly"
 MOST_LOST = 4
 """Rows of a batch that are given up; with more of them it is the machine's fault: too little memory, most often."""
 
