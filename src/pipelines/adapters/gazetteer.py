@@ -146,9 +146,11 @@ def words_of(provider: type, wanted: Callable[[str], bool]) -> Iterable[str]:
             yield from (value.strip().lower() for value in values if isinstance(value, str))
 
 
-def build_gazetteer(nlp: "Language") -> Gazetteer:
-    """Put the lists together; takes two seconds, once a process."""
+def build_gazetteer(nlp: "Language", name_lists: bool = True) -> Gazetteer:
+    """Put the lists together, with or without those of names; takes two seconds, once a process."""
     given, family, cities, countries = load_lists()
+    if not name_lists:
+        given, family = Counter(), frozenset()
     parts = {part for name in (*given, *family) for part in PARTS.split(name)}
     return Gazetteer(
         names=frozenset(part for part in parts if len(part) >= MIN_NAME_CHARS and part.isalpha()),

@@ -24,7 +24,7 @@ def load_language_model(settings: RedactionSettings) -> "tuple[Language, Gazette
             f"The spaCy model {settings.spacy_model} (setting redaction.spacy_model) is not installed; "
             f"the default one comes with: {INSTALL}"
         ) from error
-    gazetteer = build_gazetteer(nlp)
+    gazetteer = build_gazetteer(nlp, settings.name_lists)
     if nlp.has_pipe("lemmatizer"):  # its lists were all that was wanted
         nlp.remove_pipe("lemmatizer")
     return nlp, gazetteer, str(nlp.meta["version"])

@@ -1,7 +1,7 @@
 """Words that may be of one name: how they hold together, and what stands around them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 MASKED = re.compile(r"x{2,}")
@@ -68,6 +68,15 @@ def with_degree(text: str, end: int) -> int:
     """Take the degree behind a name to it."""
     degree = DEGREE.match(text, end)
     return degree.end() if degree else end
+
+
+def with_capitals(text: str, places: Iterable[int]) -> str:
+    """Make letters capitals, length unchanged: a letter whose capital is two stays."""
+    letters = list(text)
+    for place in places:
+        capital = letters[place].upper()
+        letters[place] = capital if len(capital) == 1 else letters[place]
+    return "".join(letters)
 
 
 def is_line(text: str, run: list[Word]) -> bool:

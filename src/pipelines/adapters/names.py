@@ -19,6 +19,7 @@ from pipelines.adapters.name_words import (
     runs,
     stands_beside,
     strip_run,
+    with_capitals,
     with_degree,
 )
 
@@ -34,8 +35,8 @@ SENTENCE_SUBJECT = re.compile(
     r"(?:['\u2019]s|[ ](?:is|was|had|has|said|says|told|asked|called|wrote|sent|spent|lives|works))\b"
 )
 CUES = re.compile(
-    r"\b(?:(?P<title>mr|mrs|ms|miss|mx|dr|prof)\b\.?|(?:sur)?name(?:[ ]is|:)?|named[ ](?:him|her)|founders:|starring|"
-    r"(?:directed|written|signed|sung|sold|handled|helped)[ ]by|(?:spoke|speak|talked|talking)[ ](?:to|with)|"
+    r"\b(?:(?P<title>mr|mrs|ms|miss|mx|dr|prof)\b\.?|(?:sur)?name(?:[ ]is|:|\?)?|named[ ](?:him|her)|founders:|"
+    r"starring|(?:directed|written|signed|sung|sold|handled|helped)[ ]by|(?:spoke|speak|talked|talking)[ ](?:to|with)|"
     r"says|said)[ ]+",
     re.IGNORECASE,
 )
@@ -167,13 +168,9 @@ class NameFinder:
 
     def recase(self, text: str) -> str:
         """Give lower-cased names and places their capital, length unchanged: the model was trained on edited text."""
-        letters = list(text)
         plain = not any(map(str.isupper, text))
-        for match in WORD.finditer(text):
-            if self.wants_capital(match[0], plain):
-                capital = letters[match.start()].upper()
-                letters[match.start()] = capital if len(capital) == 1 else letters[match.start()]
-        return "".join(letters)
+        wanted = (match.start() for match in WORD.finditer(text) if self.wants_capital(match[0], plain))
+        return with_capitals(text, wanted)
 
     def wants_capital_anew(self, written: str, plain: bool) -> bool:
         """Say whether a word lacks the capital of a name or place; in a text without any, more words can be one."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pipelines.adapters.addresses import AddressFinder
 from pipelines.adapters.gazetteer import Gazetteer
 from pipelines.adapters.ibans import find_ibans
-from pipelines.adapters.names import NameFinder
+from pipelines.adapters.name_shapes import name_finder
 from pipelines.adapters.own_patterns import find_own
 from pipelines.adapters.plate_patterns import PLATES
 from pipelines.adapters.plugged_recognizers import load_plugged
@@ -153,7 +153,7 @@ def build_recognizers(settings: RedactionSettings, gazetteer: Gazetteer) -> "lis
     luhn = CreditCardRecognizer(patterns=cards, supported_language=language, name="Ticket_cards")
     finders: dict[str, Find] = {
         "IBAN_CODE": find_ibans,
-        "PERSON": NameFinder(gazetteer).find,
+        "PERSON": name_finder(gazetteer).find,
         "LOCATION": AddressFinder(gazetteer).find,
     }
     finding = [TicketFunctionRecognizer(entity, find) for entity, find in finders.items()]
