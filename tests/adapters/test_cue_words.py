@@ -2,17 +2,22 @@
 
 import random
 
+import pytest
+
 from pipelines.adapters.cue_words import CueWords
 
 WORDS = ("license", "Bank", "ski", "my number")
+BOUNDED = CueWords(("sk",), starting=("num",), whole=("car", "my"))
 PIECES = (
     "LICEN\u017fE", "licence", "licenses", "bank", "BAN\u212a", "s\u0131ck", "SK\u0130", "\u0130", "s\u212a\u0131",
-    "\u00dfki", "My  number", "my number", "my", "number", "\u00e9", "\u03a3", "",
+    "car", "CARd", "_car", "num", "renum", "\u00dfki", "My  number", "my number", "my", "number", "\u00e9", "\u03a3",
+    "",
 )  # fmt: skip
 
 
-def test_words_are_found_as_a_pattern_finds_them_before_any_place() -> None:
-    words, draw = CueWords(WORDS), random.Random(3)
+@pytest.mark.parametrize("words", [CueWords(WORDS), BOUNDED])
+def test_words_are_found_as_a_pattern_finds_them_before_any_place(words: CueWords) -> None:
+    draw = random.Random(3)
     answers = []
     for _ in range(2_000):
         text = "".join(draw.choice(PIECES) + draw.choice((" ", "", "-")) for _ in range(draw.randint(0, 4)))

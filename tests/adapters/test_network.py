@@ -70,6 +70,17 @@ def test_the_vocabulary_is_bounded_and_keeps_words_only(tagger: EntityTagger, mo
     assert not [piece for piece in small.parts[2].pieces if " " in piece]
 
 
+def test_a_model_that_is_leant_on_finds_more_of_a_label_and_what_it_found_before(tagger: EntityTagger) -> None:
+    texts = made_up(200)
+    leaning = EntityTagger(tagger.nlp, {"PERSON": 3.0})
+    before, leant = (
+        [{one for one in found if one[0] == "PERSON"} for found in who.find(texts)] for who in (tagger, leaning)
+    )
+    assert sum(map(len, leant)) > 1.05 * sum(map(len, before))
+    kept = sum(len(old & new) for old, new in zip(before, leant, strict=True))
+    assert kept > 0.9 * sum(map(len, before))
+
+
 def test_a_pipeline_of_another_build_is_run_by_spacy() -> None:
     import spacy
 

@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from faker import Faker
 from pipelines.adapters.detectors import redact_texts
 from pipelines.configuration import load_settings
 from pipelines.kernels.span_scores import Scores, score_texts
+from pipelines.redaction_policy import RedactionSettings
 from pipelines.transforms.offsets import source_spans
 
 SETTINGS = load_settings([], environment={}).redaction
+WITHOUT_LISTS = replace(SETTINGS, name_lists=False)
 SAMPLES = Path(__file__).parents[3] / "shared" / "data" / "pii_presidio" / "samples.jsonl"
 FRAMES = ["please use {} for it", "{}", "My details: {}, thanks", "is {} still right?", "was it ({})"]
 LOCALES = ["en_US", "en_GB", "de_DE", "fr_FR", "es_ES", "it_IT", "nl_NL", "sv_SE"]
@@ -59,7 +62,7 @@ def test_five_hundred_generated_forms_are_found(kind: str) -> None:
     assert recall >= 0.99, missed
 
 
-def score_samples(step: int) -> tuple[Scores, float]:
+def score_samples(step: int, settings: RedactionSettings = SETTINGS) -> tuple[Scores, float]:
     """Score every `step`-th text, and give the share of texts without anything personal that were changed."""
     if not SAMPLES.is_file():
         pytest.skip(f"the public set is not there: {SAMPLES.parent.name}")
@@ -67,7 +70,7 @@ def score_samples(step: int) -> tuple[Scores, float]:
     texts = [row["text"] for row in rows]
     marks = [
         [(span.start, span.end, span.type) for span in source_spans(text, answer.spans)]
-        for text, answer in zip(texts, redact_texts(texts, SETTINGS), strict=True)
+        for text, answer in zip(texts, redact_texts(texts, settings), strict=True)
     ]
     truth = [[(span["start"], span["end"], span["type"]) for span in row["spans"]] for row in rows]
     plain = [bool(found) for found, true in zip(marks, truth, strict=True) if not true]
@@ -88,6 +91,15 @@ def test_the_public_set_is_redacted_as_promised() -> None:
     check_bars(*score_samples(step=4))
 
 
+def test_names_are_found_without_any_list_of_names() -> None:
+    check_bars(*score_samples(step=4, settings=WITHOUT_LISTS))
+
+
 @pytest.mark.slow
 def test_the_whole_public_set_is_redacted_as_promised() -> None:
     check_bars(*score_samples(step=1))
+
+
+@pytest.mark.slow
+def test_in_the_whole_public_set_names_are_found_without_any_list_of_names() -> None:
+    check_bars(*score_samples(step=1, settings=WITHOUT_LISTS))

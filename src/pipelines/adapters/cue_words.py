@@ -17,16 +17,40 @@ class CueWords:
 
     Args:
         words: to be found within other words too.
+        starting: to be found where a word begins.
+        whole: to be found as whole words.
     """
 
-    def __init__(self, words: Iterable[str]) -> None:
-        given = tuple(dict.fromkeys(words))
-        self.pattern = re.compile("|".join(map(re.escape, given)), re.IGNORECASE)
-        self.plain = tuple(map(str.lower, given)) if all(map(str.isascii, given)) else ()
+    def __init__(self, words: Iterable[str] = (), starting: Iterable[str] = (), whole: Iterable[str] = ()) -> None:
+        given, begun, alone = (tuple(dict.fromkeys(some)) for some in (words, starting, whole))
+        begins, ends = [rf"\b{re.escape(word)}" for word in begun], [rf"\b{re.escape(word)}\b" for word in alone]
+        self.pattern = re.compile("|".join([*map(re.escape, given), *begins, *ends]), re.IGNORECASE)
+        self.is_plain = all(map(str.isascii, given + begun + alone))
+        self.words = tuple(map(str.lower, given))
+        self.bounded = tuple((word.lower(), word in alone) for word in begun + alone)
 
     def stand_in(self, text: str, end: int = sys.maxsize) -> bool:
         """Say whether one of them stands in a text, before a place of it."""
-        if not self.plain or not (text.isascii() or ODD_LETTERS.search(text) is None):
+        if not self.is_plain or not (text.isascii() or ODD_LETTERS.search(text) is None):
             return self.pattern.search(text, 0, end) is not None
         lowered = text.lower()
-        return any(lowered.find(word, 0, end) >= 0 for word in self.plain)
+        if any(lowered.find(word, 0, end) >= 0 for word in self.words):
+            return True
+        return any(stands_alone(lowered, word, whole, min(end, len(text))) for word, whole in self.bounded)
+
+
+def stands_alone(text: str, word: str, whole: bool, end: int) -> bool:
+    """Say whether a word begins a word of a text before a place of it; as a whole word, whether it ends there too."""
+    start = text.find(word, 0, end)
+    while start >= 0:
+        behind = start + len(word)
+        ends = not whole or behind == end or not is_of_word(text[behind])
+        if ends and (start == 0 or not is_of_word(text[start - 1])):
+            return True
+        start = text.find(word, start + 1, end)
+    return False
+
+
+def is_of_word(letter: str) -> bool:
+    r"""Say whether a letter is one to a pattern's \w."""
+    return letter.isalnum() or letter == "_"

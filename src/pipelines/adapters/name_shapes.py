@@ -19,7 +19,7 @@ from pipelines.adapters.name_words import (
     with_capitals,
     with_degree,
 )
-from pipelines.adapters.names import CUES, LIKELY, LONGEST, MOST_CUED, NO_NAMES, OWNED, PARTICLES, WORD, NameFinder
+from pipelines.adapters.names import LIKELY, LONGEST, MOST_CUED, NO_NAMES, OWNED, PARTICLES, WORD, NameFinder, cues
 
 NAMING = re.compile(r"(?:name[ ]is|name[:?]|named[ ](?:him|her)|founders:)\Z", re.IGNORECASE)
 """Behind these a name may be typed in lower case."""
@@ -69,7 +69,7 @@ class ShapeFinder(NameFinder):
 
     def find_cued(self, text: str, words: list[Word]) -> Iterator[tuple[int, int, float]]:
         """Find what a cue says is a name, whatever the dictionary knows of it, and who does what persons do."""
-        for cue in CUES.finditer(text):
+        for cue in cues(text):
             end = self.end_of_name(text, cue.end(), bool(cue["title"] or NAMING.search(cue[0].rstrip())))
             if end:
                 yield cue.end(), with_degree(text, end), LIKELY

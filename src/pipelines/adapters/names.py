@@ -5,9 +5,10 @@ typed without it.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
+from pipelines.adapters.cue_words import CueWords
 from pipelines.adapters.gazetteer import MIN_NAME_CHARS, Gazetteer
 from pipelines.adapters.name_words import (
     MASKED,
@@ -41,6 +42,12 @@ CUES = re.compile(
     re.IGNORECASE,
 )
 """What often stands before a name."""
+CUE_WORDS = CueWords(
+    words=("name", "founders:", "starring", "spoke", "speak", "talk", "says", "said"),
+    starting=("by",),
+    whole=("mr", "mrs", "ms", "miss", "mx", "dr", "prof"),
+)
+"""A text without any of these has no cue."""
 OWNED = re.compile(
     r"['\u2019]s[ ](?:address|phone|number|e-?mail|account|card|birthday|passport|zip|licen[sc]e|house|name)\b",
     re.IGNORECASE,
@@ -74,7 +81,7 @@ class NameFinder:
     def find_cued(self, text: str, words: list[Word]) -> Iterator[tuple[int, int, float]]:
         """Find what a cue says is a name: behind a title or "name is", in front of "'s address"."""
         starts = {word.start: index for index, word in enumerate(words)}
-        for cue in CUES.finditer(text):
+        for cue in cues(text):
             first = starts.get(cue.end(), len(words))
             run = strip_run(next(runs(text, words[first : first + MOST_CUED]), []), known=False)
             if run and run[0].start == cue.end() and (run[0].capital or run[0].kind == "S" or cue["title"]):
@@ -178,6 +185,11 @@ class NameFinder:
         given = plain and key in self.gazetteer.common_given
         place = key in self.gazetteer.countries or (plain and key in self.gazetteer.cities)
         return not capital and (kind == "S" or given or (place and not self.gazetteer.is_ordinary(key)))
+
+
+def cues(text: str) -> Iterable[re.Match[str]]:
+    """Give the places of what often stands before a name."""
+    return CUES.finditer(text) if CUE_WORDS.stand_in(text) else ()
 
 
 def as_spaces(found: re.Match[str]) -> str:

@@ -3,7 +3,7 @@
 A bare plate looks like an order number. Every repetition is bounded: linear in the length of the text.
 """
 
-import re
+from pipelines.adapters.cue_words import CueWords
 
 PLATE_WORD = (
     r"(?:(?:licen[sc]e|number|registration|vehicle|car)[ -]?plates?|plates?|(?:kfz-?)?kennzeichen|nummernschild|"
@@ -66,9 +66,12 @@ PLATES: tuple[tuple[str, float], ...] = (
     ),
 )
 """Regex and score."""
-PLATE_CUES = re.compile(
-    r"plate|kennzeichen|nummernschild|matr[i\u00ed]cula|immatric|\bvr[mn]\b|\breg|vehicle|\bcar\b|\bvan\b|truck|lorry|motor|"
-    r"scooter|taxi|\bcab\b|trailer",
-    re.IGNORECASE,
-)
+PLATE_CUES = CueWords(
+    words=(
+        "plate", "kennzeichen", "nummernschild", "matr", "immatric", "vehicle", "truck", "lorry", "motor", "scooter",
+        "taxi", "trailer",
+    ),
+    starting=("reg",),
+    whole=("vrm", "vrn", "car", "van", "cab"),
+)  # fmt: skip
 """What a text with a plate holds."""

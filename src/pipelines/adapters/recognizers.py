@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Find = Callable[[str], Iterable[tuple[int, int, float]]]
 
-RULES_VERSION = 9
+RULES_VERSION = 10
 """Raise it with every change of a pattern: it is part of each row's redaction_version."""
 
 NAME = r"(?-i:\p{Lu}[\p{L}'\u2019-]+(?:[ ](?:\p{Lu}[\p{L}'\u2019-]+|\p{Lu}\.|de|da|van|von|bin|al)){0,3})"

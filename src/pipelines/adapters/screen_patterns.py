@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from pipelines.adapters.plate_patterns import PLATE_CUES
 from pipelines.adapters.recognizers import CLOSING, GREETING, TITLE
-from pipelines.adapters.secret_patterns import SECRET_CUES, SECRET_NEEDS
+from pipelines.adapters.secret_patterns import SECRET_NEEDS, has_secret_cue
 
 FLAGS = re.IGNORECASE
 SOMETHING = re.compile(
@@ -17,9 +17,11 @@ PERSON_CUES = re.compile(
     FLAGS | re.MULTILINE,
 )
 """What the patterns of names begin with: words, so that a text without any written form can have them."""
-UNWRITTEN = frozenset({PERSON_CUES, SECRET_CUES})
-"""Screens that look for words: SOMETHING is not asked for before them."""
-SCREENS: dict[str, re.Pattern[str]] = {
+UNWRITTEN = frozenset({"Ticket_PERSON", "Ticket_SECRET"})
+"""Recognizers that begin with words: SOMETHING is not asked for before their screens."""
+Need = Callable[[str], object]
+"""Says whether a text holds what a recognizer, or one pattern of it, needs."""
+WRITTEN: dict[str, re.Pattern[str]] = {
     "CreditCardRecognizer": re.compile(r"\d(?:[ -]?\d){11}"),
     "Ticket_cards": re.compile(r"\d(?:[ -]?\d){11}"),
     # Both begin with a digit: said once, it is what is searched for.
@@ -42,14 +44,15 @@ SCREENS: dict[str, re.Pattern[str]] = {
     "UsPassportRecognizer": re.compile(r"\d{8}"),
     "UsSsnRecognizer": re.compile(r"\d{3}(?:\d\d-\d{4}|-\d{6}|\d{6}|[ .-]\d{2}[ .-]\d{4})"),
     "Ticket_LOCATION": re.compile(r"\d[a-z]? \w", FLAGS),
-    "Ticket_PERSON": PERSON_CUES,
-    "Ticket_LICENSE_PLATE": PLATE_CUES,
-    "Ticket_SECRET": SECRET_CUES,
+}
+"""By recognizer: the form, or a part of it, that its findings have."""
+SCREENS: dict[str, Need] = {
+    **{name: pattern.search for name, pattern in WRITTEN.items()},
+    "Ticket_PERSON": PERSON_CUES.search,
+    "Ticket_LICENSE_PLATE": PLATE_CUES.stand_in,
+    "Ticket_SECRET": has_secret_cue,
 }
 """By recognizer: what a text must hold for a finding to be in it; one without a screen reads every text."""
-
-Need = Callable[[str], object]
-"""Says whether a text holds what one pattern needs."""
 RUN_OF_DIGITS = re.compile(r"\d+")
 PHONE_CUES = (
     "phone", "tel", "mob", "cell", "fax", "office", "call", "reach", "ring", "text", "answering", "contact",
@@ -83,7 +86,7 @@ NEEDS: dict[str, tuple[Need, ...]] = {
         has_cued_number,
         re.compile(r"\d[ -](?:office|fax|mobile|cell|home|work)", FLAGS).search,
     ),
-    "Ticket_SECRET": tuple(need.search for need in SECRET_NEEDS),
+    "Ticket_SECRET": SECRET_NEEDS,
 }
 """By recognizer, and in the order of its patterns: what a text must hold besides."""
 

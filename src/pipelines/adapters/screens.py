@@ -5,7 +5,6 @@ and validate, Presidio's enhancer raises scores by context words, a finding insi
 done: reading a text for a form of which it does not have the characters, words for a finding that no context can raise.
 """
 
-import re
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +31,8 @@ class Part:
     """A recognizer, what it needs to see, and what can raise its findings' scores.
 
     Attributes:
+        screen: says whether it can find anything; None: it reads every text.
+        written: whether it only finds what has one of the written forms of `SOMETHING`.
         phones: reads instead of a recognizer of phone numbers.
         context: its context words; None when it has none.
         matcher, patterns: the recognizer again and its patterns, each with what a text must hold for it, when it is no
@@ -40,7 +41,8 @@ class Part:
     """
 
     recognizer: "EntityRecognizer"
-    screen: re.Pattern[str] | None
+    screen: Need | None
+    written: bool
     phones: PhoneFinder | None
     context: CueWords | None
     matcher: "PatternRecognizer | None"
@@ -89,7 +91,7 @@ class Screens:
         is_written = SOMETHING.search(text) is not None
         found: list[Span] = []
         for part in self.parts:
-            if part.screen is None or ((is_written or part.screen in UNWRITTEN) and part.screen.search(text)):
+            if part.screen is None or ((is_written or not part.written) and part.screen(text)):
                 found += self.run(part, text, found)
         return found
 
@@ -188,6 +190,7 @@ def read_part(recognizer: "EntityRecognizer", thresholds: Mapping[str, float]) -
     return Part(
         recognizer=recognizer,
         screen=SCREENS.get(name) if is_known else None,
+        written=name not in UNWRITTEN,
         phones=PhoneFinder(recognizer) if type(recognizer) is PhoneRecognizer else None,
         context=CueWords(recognizer.context) if recognizer.context else None,
         matcher=matcher,

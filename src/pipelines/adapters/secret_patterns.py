@@ -5,7 +5,9 @@ goes only behind a word that says what it is. Every repetition is bounded or tak
 follow a cue is disjoint from the next cue's: linear in the length of the text.
 """
 
-import re
+from collections.abc import Callable
+
+from pipelines.adapters.cue_words import CueWords
 
 TOKENS = (
     r"(?:AKIA|ASIA|AROA|AIDA|ABIA|ACCA)[A-Z0-9]{16}",
@@ -85,24 +87,35 @@ SECRETS: tuple[tuple[str, float], ...] = (
 )
 """Regex and score: the unmistakable first, then what its cue tells."""
 
-PASSWORD_CUES = re.compile(r"pass|pwd|p[sw]w|\bpw|kennwort|contrase", re.IGNORECASE)
-SEED_CUES = re.compile(r"phrase", re.IGNORECASE)
-CODE_CUES = re.compile(r"pin|otp|cv[vc]|code", re.IGNORECASE)
-KEY_CUES = re.compile(r"key|token|secret", re.IGNORECASE)
-BEARER_CUES = re.compile(r"bearer|authorization", re.IGNORECASE)
-TOKEN_CUES = re.compile(
-    r"(?:AKIA|ASIA|AROA|AIDA|ABIA|ACCA)[A-Z0-9]|gh[pousr]_|github_pat_|gl[a-z]{2,4}-|xox[a-z]-|xapp-|[srp]k_|whsec_|sk-|"
-    r"AIza|GOCSPX|ya29\.|npm_|pypi-|hf_|dckr_|do[a-z]_v1|shp[a-z]{2}_|key-|SK[a-f0-9]{8}|SG\.|\d:AA|AGE-SECRET|eyJ"
-)
-BLOCK_CUES = re.compile(r"-----BEGIN", re.IGNORECASE)
-SECRET_CUES = re.compile(
-    rf"(?:{'|'.join(one.pattern for one in (PASSWORD_CUES, SEED_CUES, CODE_CUES, KEY_CUES, BEARER_CUES, BLOCK_CUES))})|"
-    rf"(?-i:{TOKEN_CUES.pattern})",
-    re.IGNORECASE,
-)
-"""What every secret begins with: words too, so that a text without any written form can have one."""
-SECRET_NEEDS = (
-    TOKEN_CUES, BLOCK_CUES, *7 * (PASSWORD_CUES,), SEED_CUES, *2 * (CODE_CUES,),
-    re.compile(rf"{PASSWORD_CUES.pattern}|{CODE_CUES.pattern}", re.IGNORECASE), KEY_CUES, BEARER_CUES,
+PASSWORD_WORDS, PASSWORD_BEGINNINGS = ("pass", "pwd", "psw", "kennwort", "contrase"), ("pw",)
+CODE_WORDS = ("pin", "otp", "cvv", "cvc", "code")
+KEY_WORDS = ("key", "token", "secret")
+BEARER_WORDS = ("bearer", "authorization")
+BLOCK_BEGIN = "-----begin"
+TOKEN_BEGINNINGS = (
+    "AKIA", "ASIA", "AROA", "AIDA", "ABIA", "ACCA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-",
+    "glptt-", "gldt-", "glrt-", "glcbt-", "glsoat-", "xox", "xapp-", "k_live_", "k_test_", "whsec_", "sk-", "AIza",
+    "GOCSPX", "ya29.", "npm_", "pypi-", "hf_", "dckr_", "dop_v1", "doo_v1", "dor_v1", "dot_v1", "shpat_", "shpca_",
+    "shppa_", "shpss_", "key-", "SK", "SG.", ":AA", "AGE-SECRET", "eyJ",
+)  # fmt: skip
+"""What each token holds, as it is written."""
+SAID = CueWords((*PASSWORD_WORDS, "phrase", *CODE_WORDS, *KEY_WORDS, *BEARER_WORDS, BLOCK_BEGIN), PASSWORD_BEGINNINGS)
+
+
+def has_token(text: str) -> bool:
+    """Say whether something is written that a token holds."""
+    return any(begin in text for begin in TOKEN_BEGINNINGS)
+
+
+def has_secret_cue(text: str) -> bool:
+    """Say whether a text holds what a secret begins with: words too, so that it need not have any written form."""
+    return SAID.stand_in(text) or has_token(text)
+
+
+PASSWORD_CUES, CODE_CUES = CueWords(PASSWORD_WORDS, PASSWORD_BEGINNINGS).stand_in, CueWords(CODE_WORDS).stand_in
+SECRET_NEEDS: tuple[Callable[[str], bool], ...] = (
+    has_token, CueWords((BLOCK_BEGIN,)).stand_in, *7 * (PASSWORD_CUES,), CueWords(("phrase",)).stand_in,
+    *2 * (CODE_CUES,), CueWords((*PASSWORD_WORDS, *CODE_WORDS), PASSWORD_BEGINNINGS).stand_in,
+    CueWords(KEY_WORDS).stand_in, CueWords(BEARER_WORDS).stand_in,
 )  # fmt: skip
 """In the order of the patterns: what a text must hold for each."""
