@@ -33,21 +33,23 @@ class CueWords:
         """Say whether one of them stands in a text, before a place of it."""
         if not self.is_plain or not (text.isascii() or ODD_LETTERS.search(text) is None):
             return self.pattern.search(text, 0, end) is not None
-        lowered = text.lower()
-        if any(lowered.find(word, 0, end) >= 0 for word in self.words):
-            return True
-        return any(stands_alone(lowered, word, whole, min(end, len(text))) for word, whole in self.bounded)
+        # Loops, not generators: most texts have none of the words, and to start one costs as much as two searches.
+        lowered = (text if end >= len(text) else text[:end]).lower()
+        for word in self.words:
+            if word in lowered:
+                return True
+        return any(stands_alone(lowered, word, whole) for word, whole in self.bounded)
 
 
-def stands_alone(text: str, word: str, whole: bool, end: int) -> bool:
-    """Say whether a word begins a word of a text before a place of it; as a whole word, whether it ends there too."""
-    start = text.find(word, 0, end)
+def stands_alone(text: str, word: str, whole: bool) -> bool:
+    """Say whether a word begins a word of a text; as a whole word, whether it ends there too."""
+    start = text.find(word)
     while start >= 0:
         behind = start + len(word)
-        ends = not whole or behind == end or not is_of_word(text[behind])
+        ends = not whole or behind == len(text) or not is_of_word(text[behind])
         if ends and (start == 0 or not is_of_word(text[start - 1])):
             return True
-        start = text.find(word, start + 1, end)
+        start = text.find(word, start + 1)
     return False
 
 
