@@ -1,6 +1,10 @@
 # Every command of the project. `make` alone lists them; each does the set-up it needs.
 PYTHON ?= python3
-VENV := .venv
+# The line of Spark: 3.5 (Databricks 16.4 LTS), or 4.0 (17.3 LTS) in a virtual environment of its own.
+SPARK ?= 3.5
+VENV := .venv$(if $(filter-out 3.5,$(SPARK)),-spark$(SPARK))
+# What a line changes in requirements.lock.
+LINE := $(if $(filter-out 3.5,$(SPARK)),requirements-spark$(SPARK).lock)
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed.stamp
 LAKEHOUSE := $(BIN)/lakehouse
@@ -17,19 +21,20 @@ help:  ## list these commands
 setup: $(STAMP)  ## create .venv, install the locked packages, fetch the jars once
 	@$(LAKEHOUSE) setup
 
-$(STAMP): requirements.lock setup.py
+$(STAMP): requirements.lock $(LINE) setup.py
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 12) else "Python 3.11 or 3.12 is needed, this is %d.%d: run make PYTHON=/path/to/python3.11" % v)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "The venv module is missing: apt-get install python3-venv, then run make again"; exit 1; }
 	@echo "Installing the locked packages into $(VENV) (once, a few minutes: torch alone is about 5 GB on disk)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==0.13.8"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r requirements.lock
+	@$(if $(LINE),$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r $(LINE))
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: setup  ## tickets in, labelled gold out: the whole flow on real embedded parts
 	@$(LAKEHOUSE) demo --workspace $(WORKSPACE) --tickets $(TICKETS)
 
-test: setup lint type  ## lint, types and the whole test suite
+test: setup lint type  ## lint, types and the whole test suite; SPARK=4.0 runs it on the second line of Spark
 	@$(BIN)/python -m pytest
 
 test-slow: setup  ## the sweeps that are too long for every run
@@ -62,6 +67,8 @@ doctor: $(STAMP)  ## check Java, jars, versions, memory, disk, Kafka and MLflow
 lock: $(STAMP)  ## resolve setup.py's ranges into requirements.lock (the only step that resolves)
 	@$(BIN)/uv pip compile setup.py --extra all --extra dev --universal --python-version 3.11 \
 	  --constraint conf/constraints.txt --generate-hashes --no-header --quiet --output-file requirements.lock
+	@$(BIN)/uv pip compile conf/spark-4.0.txt --no-deps --universal --python-version 3.11 \
+	  --generate-hashes --no-header --quiet --output-file requirements-spark4.0.lock
 
 clean:  ## remove the virtual environment and the demo's workspace
-	rm -rf $(VENV) demo .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-spark* demo .mypy_cache .pytest_cache .ruff_cache
