@@ -25,6 +25,7 @@ LABEL = [
 ]
 SERVED = ["httpx>=0.28,<1"]
 TEXT_FEATURES = ["spark-nlp>=5.5.3,<6"]
+METRICS = ["prometheus-client>=0.22,<1"]
 DEMO = ["faker>=30"]
 BENCH = ["ctranslate2==4.8.5", "datasketch==2.0.0", "rensa==0.5.0", "scikit-learn>=1.5"]
 DEV = [
@@ -78,10 +79,11 @@ setup(
         "label": LABEL,
         "served": SERVED,
         "text-features": TEXT_FEATURES,
+        "metrics": METRICS,
         "demo": DEMO,
         "bench": BENCH,
         "dev": DEV,
-        "all": LOCAL + REDACT + LABEL + SERVED + TEXT_FEATURES + DEMO,
+        "all": LOCAL + REDACT + LABEL + SERVED + TEXT_FEATURES + METRICS + DEMO,
     },
     entry_points={
         "console_scripts": ["lakehouse=pipelines.__main__:main"],

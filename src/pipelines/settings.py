@@ -166,6 +166,22 @@ class SparkSettings:
 
 
 @dataclass(frozen=True)
+class MetricsSettings:
+    """What `run --continuous` tells Prometheus."""
+
+    port: int = 0
+    """Answers GET /metrics; 0: nobody is told."""
+    address: str = "127.0.0.1"
+    """To bind to. The figures hold nothing of any ticket, but whoever reads them sees how much work there is."""
+    tables_every_seconds: int = 60
+    """Pause between two looks into the tables, for verdicts and the certificate."""
+
+    def __post_init__(self) -> None:
+        require(0 <= self.port < 65536, "metrics.port", "must be a port, or 0")
+        require(self.tables_every_seconds >= 1, "metrics.tables_every_seconds", "must be at least 1")
+
+
+@dataclass(frozen=True)
 class SecretSettings:
     """References to secrets: env:NAME, file:PATH, or SCOPE/KEY on Databricks. Never the secret."""
 
@@ -190,6 +206,7 @@ class Settings:
     annotation: AnnotationSettings = field(default_factory=AnnotationSettings)
     export: ExportSettings = field(default_factory=ExportSettings)
     spark: SparkSettings = field(default_factory=SparkSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
     secrets: SecretSettings = field(default_factory=SecretSettings)
 
     def __post_init__(self) -> None:

@@ -3,15 +3,19 @@
 import os
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
 
+from pipelines.adapters.metrics import StreamMetrics
 from pipelines.errors import CheckpointMismatchError, PipelineError, StorageError
+from pipelines.jobs.observing import Observer
 from pipelines.jobs.runner import run_continuously
 from tests.crashes import failing_at
 from tests.jobs.conftest import STAGES, Lake, by_chance, new_lake, raw, ticket
@@ -132,8 +136,10 @@ def test_continuous_streams_carry_what_comes_later_all_the_way(make_lake: MakeLa
     lake = make_lake()
     deadline = time.monotonic() + 240
     turns = count()
+    looks = Observer(lake.spark, lake.store, StreamMetrics(), every=5, since=datetime.now(UTC))
 
     def go_on(name: str, batches: int) -> None:
+        looks.look_if_due()
         # Not before all streams have looked once and found nothing: a stream that drains has ended by then.
         if next(turns) == 4:
             lake.send(*TICKETS)
@@ -142,12 +148,25 @@ def test_continuous_streams_carry_what_comes_later_all_the_way(make_lake: MakeLa
         placed = [row for place in PLACES for row in lake.rows(place, "record_id")]
         return len(placed) < len(TICKETS) and time.monotonic() < deadline
 
+    lake.spark.streams.addListener(looks.metrics)
     run_continuously(lake.flow(), list(STAGES), go_on, is_under_way)
+    lake.spark.streams.removeListener(looks.metrics)
+    assert_metrics_tell(looks, [reason for (reason,) in lake.rows("gold.decisions", "reason")])
     books = lake.count().ledger
     assert (books["gold"], books["quarantine"], books["shed"], books["difference"]) == (4, 4, 1, 0)
     before = outcome(lake)
     lake.run()
     assert outcome(lake) == before
+
+
+def assert_metrics_tell(looks: Observer, reasons: list[str | None]) -> None:
+    looks.look()
+    looks.look()  # what was counted is not counted again
+    told = {sample.labels["reason"]: sample.value for metric in looks.metrics.registry.collect()
+            for sample in metric.samples if sample.name == "lakehouse_decisions_total"}  # fmt: skip
+    assert told == Counter(reason or "" for reason in reasons)
+    for stream in ("bronze_tickets", "silver", "labels", "gate"):
+        assert (looks.metrics.registry.get_sample_value("lakehouse_batches_total", {"stream": stream}) or 0) >= 1
 
 
 @pytest.fixture(scope="module")

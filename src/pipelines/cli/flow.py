@@ -2,7 +2,7 @@
 
 import contextlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -20,6 +20,8 @@ from pipelines.cli.screens import counting, say, show_json, show_table, tell
 from pipelines.cli.verdicts import show_verdicts
 from pipelines.errors import ModelUnavailableError, UsageError
 from pipelines.intents import load_intents
+from pipelines.jobs.flow import Flow
+from pipelines.jobs.observing import Observer
 from pipelines.jobs.reporting import count_spared, count_verdicts
 from pipelines.jobs.runner import StageResult, drain, run_continuously
 from pipelines.settings import FeatureSettings
@@ -148,5 +150,26 @@ def keep_running(workspace: Workspace, stages: list[Stage], new_epoch: bool) -> 
         # Spark's own handler would cancel the batch in hand: half a minute of work to be done again.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         say(f"Running {', '.join(stages)}. Ctrl-C lets the batch in hand end; servers: {servers or 'not needed'}")
+        watch = stack.enter_context(watching(workspace, opened))
         with counting("micro-batches") as count:
-            run_continuously(opened, [str(stage) for stage in stages], partial(tell, count), lambda: True, say)
+
+            def tick(name: str, batches: int) -> None:
+                tell(count, name, batches)
+                watch()
+
+            run_continuously(opened, [str(stage) for stage in stages], tick, lambda: True, say)
+
+
+@contextlib.contextmanager
+def watching(workspace: Workspace, flow: Flow) -> Iterator[Callable[[], None]]:
+    """Serve metrics where settings ask for them; gives what has to be called now and then."""
+    settings = workspace.settings.metrics
+    if not settings.port:
+        yield lambda: None
+        return
+    from pipelines.adapters.metrics import serve_metrics
+
+    with serve_metrics(flow.spark, settings.address, settings.port) as metrics:
+        say(f"Metrics: http://{settings.address}:{settings.port}/metrics")
+        every = settings.tables_every_seconds
+        yield Observer(flow.spark, flow.store, metrics, every, datetime.now(UTC)).look_if_due

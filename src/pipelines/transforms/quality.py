@@ -86,6 +86,13 @@ def verdicts_since(decisions: DataFrame, since: datetime) -> DataFrame:
     return _counted_by(made, F.coalesce("reason", "verdict"))
 
 
+def verdicts_after(decisions: DataFrame, moment: datetime) -> DataFrame:
+    """Count the decisions that were made later than some time: verdict, reason ("" for none), rows, last (newest)."""
+    made = decisions.where(F.col("decided_at") > F.lit(moment))
+    counted = F.sum(F.lit(1)).alias("rows"), F.max("decided_at").alias("last")
+    return made.groupBy("verdict", F.coalesce("reason", F.lit("")).alias("reason")).agg(*counted)
+
+
 def votes_by_voter(votes: DataFrame) -> DataFrame:
     """Count votes: name (voter, with its tier when the vote was taken over), rows."""
     taken_over = F.col("tier").isin(Tier.CACHE.value, Tier.CLUSTER.value)
