@@ -6,14 +6,13 @@ CURRENT_DECISIONS = declare_view(
     "gold.current_decisions",
     "Each decided record once, with its newest verdict",
     """
-SELECT record_id, text_key, newest.*,
+SELECT record_id, newest.*,
   date_from_unix_date(CAST(unix_seconds(newest.decided_at) DIV 86400 AS INT)) AS day
 FROM (
-  SELECT record_id, text_key, max_by(
-    struct(decision_no, verdict, reason, place, label, confidence, labels, versions, gate_version, decided_at),
-    decision_no) AS newest
+  SELECT record_id, max_by(struct(text_key, decision_no, verdict, reason, place, label, confidence, labels, versions,
+    gate_version, decided_at), decision_no) AS newest
   FROM gold.decisions
-  GROUP BY record_id, text_key
+  GROUP BY record_id
 )""",
     record_id="SHA-256 (hex) that names the record",
     text_key="HMAC-SHA-256 of the normalised unredacted text: equal texts, equal keys",
