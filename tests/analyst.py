@@ -1,5 +1,6 @@
 """A small past for analysts: tickets of this week and of three weeks ago, whose figures are worked out by hand."""
 
+import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from pipelines.adapters.delta import BatchWrite, TableStore, append_once
-from pipelines.cli.opening import open_tables
+from pipelines.cli.opening import table_store
 from pipelines.contracts import (
     ANNOTATOR_QUALITY,
     CERTIFICATES,
@@ -35,10 +36,11 @@ GOLD_AT_FIRST = {"r2": ("refund", 0.9, NEW), "r3": ("refund", 0.8, NEW), "r4": (
 NAME, MAIL = ("text", "PERSON", 0, 8, 0.9), ("text", "EMAIL_ADDRESS", 9, 20, 1.0)
 
 
-def make_past(spark: SparkSession, folder: Path) -> Path:
-    """Make a workspace whose tables hold the past."""
+def make_past(spark: SparkSession, empty_tables: Path, folder: Path) -> Path:
+    """Make a workspace whose tables hold the past; all tests that only read share it."""
     root = make_workspace(folder, INTENTS)
-    fill(spark, open_tables(open_workspace(root), spark))
+    shutil.copytree(empty_tables, root / "tables")
+    fill(spark, table_store(open_workspace(root)))
     return root
 
 
