@@ -153,6 +153,8 @@ def tasks() -> list[Values]:
         placed(LOST, "card", 0.6, task="labels_disagree"),
         placed("r7", "card", 0.5, task="confidence_below_threshold"),
         placed("r4", "refund", 0.95, task="audit_sample"),
+        # A task of its first verdict, not taken away yet.
+        placed("r5", "card", 0.4, task="confidence_below_threshold"),
         # People have answered it.
         placed("r2", "refund", 0.9, task="audit_sample"),
     ]

@@ -68,13 +68,17 @@ def test_the_weakest_intent_comes_first(told: Told) -> None:
     assert told("weak") == [("card", 3, 0.3333, 1.0), ("refund", 3, 1.0, 1.0)]
 
 
-def test_a_ticket_tells_its_way_to_quarantine(told: Told) -> None:
+def test_a_ticket_tells_its_way_to_quarantine(told: Told, lake: SparkSession) -> None:
     steps = [(row[1], row[2], row[3], row[6]) for row in told("did this ticket not pass")]
     assert steps[0] == ("received", "kafka:tickets/0/41", None, None)
     assert sorted(steps[1:-1], key=str) == [
         ("voted", "memory=ticket-encoder@1", "card", None),
         ("voted", "slm=intent-slm@1/intent-prompt@1", "card", None),
         ("voted", "slm=intent-slm@1/intent-prompt@2", "refund", None),
+    ]
+    assert lake.sql("SELECT who FROM gold.lineage WHERE step = 'received' ORDER BY at, who").collect() == [
+        ("kafka:tickets/0/41",),
+        ("kafka:tickets/0/42",),
     ]
     assert steps[-1] == ("decided", "gate=0123456789abcdef", "card", "labels_disagree")
 
@@ -83,8 +87,10 @@ def test_the_annotator_who_errs_most_comes_first_with_what_is_confused(told: Tol
     assert told("annotator") == [("bob", 3, 0.6, 0.6, "refund", "card"), ("ann", 3, 0.95, 0.95, None, None)]
 
 
-def test_the_second_prompt_flipped_one_of_two_texts(told: Told) -> None:
+def test_the_second_prompt_flipped_one_of_two_texts(told: Told, lake: SparkSession) -> None:
     assert told("prompt") == [("card", "refund", False, 1), ("card", "card", True, 1)]
+    # Nobody is held against itself.
+    assert lake.sql("SELECT * FROM gold.voter_agreement WHERE version = other_version").collect() == []
 
 
 def test_a_label_costs_what_its_texts_took_and_nothing_where_it_was_taken_over(told: Told) -> None:
@@ -109,7 +115,7 @@ def test_redacted_values_are_counted_by_type(told: Told) -> None:
     assert told("personal data") == [("PERSON", 4, 3), ("EMAIL_ADDRESS", 2, 2)]
 
 
-def test_the_backlog_leaves_out_what_people_have_answered(told: Told) -> None:
+def test_the_backlog_leaves_out_what_was_answered_or_is_out_of_date(told: Told) -> None:
     assert sorted(told("backlog"), key=str) == [
         ("people", "audit_sample", 1, 20, 20.0),
         ("people", "confidence_below_threshold", 1, 2, 2.0),
