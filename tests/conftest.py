@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from pipelines.adapters.delta import TableStore
 from pipelines.adapters.spark import open_session
+from pipelines.adapters.table_creation import ensure_tables
 from pipelines.settings import SparkSettings
 from tests.small_disk import SmallDisk, mounted
 
@@ -35,6 +37,22 @@ def spark(scratch: Path) -> Iterator[SparkSession]:
     session.conf.set("spark.sql.adaptive.enabled", "false")
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="session")
+def empty_tables(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    # Creating ten tables costs ten commits; a copy of their folders costs milliseconds.
+    folder = tmp_path_factory.mktemp("tables")
+    ensure_tables(spark, TableStore("", str(folder), ""))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def past(spark: SparkSession, empty_tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    # Imported here: it brings the whole command line, which most tests do without.
+    from tests.analyst import make_past
+
+    return make_past(spark, empty_tables, tmp_path_factory.mktemp("past"))
 
 
 TESTS_OF_SPARK = count()

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.access import read_access
+from pipelines.adapters.delta import TableStore
+from pipelines.adapters.views import view_statements
 from pipelines.cli.app import run
 from pipelines.configuration import conf_dir
 from pipelines.grants import Names, statements
@@ -23,7 +25,9 @@ def test_it_writes_every_statement_under_the_names_of_the_workspace(
     monkeypatch.setenv("LAKEHOUSE_STORAGE__SCHEMA_PREFIX", "mine_")
     capsys.readouterr()
     assert run(["grants", "--workspace", str(root)]) == 0
-    expected = statements(read_access(ROLES), Names("main", "mine_"))
+    views = list(view_statements(TableStore("main", "", "mine_")))
+    assert " FROM main.mine_gold.decisions" in " ".join(views[0].split())
+    expected = [*views, *statements(read_access(ROLES), Names("main", "mine_"))]
     assert capsys.readouterr().out == "".join(f"{statement};\n" for statement in expected)
 
 

@@ -16,7 +16,6 @@ from pipelines.adapters.broker import running_broker
 from pipelines.adapters.checkpoints import StreamPlan
 from pipelines.adapters.delta import TableStore
 from pipelines.adapters.kafka import OutgoingMessage, ensure_topic, produce, spark_options
-from pipelines.adapters.table_creation import ensure_tables
 from pipelines.adapters.text_annotator import build_annotator
 from pipelines.declaration import MapBatches
 from pipelines.gate_rules import PinnedCalibration
@@ -57,14 +56,6 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("kafka")
     with running_broker(folder / "data", folder / "kafka.log") as address:
         yield address
-
-
-@pytest.fixture(scope="session")
-def empty_tables(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    # Creating ten tables costs ten commits; a copy of their folders costs milliseconds.
-    folder = tmp_path_factory.mktemp("tables")
-    ensure_tables(spark, TableStore("", str(folder), ""))
-    return folder
 
 
 def ticket(number: int, text: str, **fields: object) -> OutgoingMessage:
