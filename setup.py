@@ -29,6 +29,7 @@ METRICS = ["prometheus-client>=0.22,<1"]
 DEMO = ["faker>=30"]
 BENCH = ["ctranslate2==4.8.5", "datasketch==2.0.0", "rensa==0.5.0", "scikit-learn>=1.5"]
 DEV = [
+    "check-jsonschema>=0.33",
     "chispa>=0.11",
     "databricks-bundles==1.22.1",
     "deltalake>=1.2,<2",
