@@ -26,6 +26,7 @@ LABEL = [
 SERVED = ["httpx>=0.28,<1"]
 TEXT_FEATURES = ["spark-nlp>=5.5.3,<6"]
 DEMO = ["faker>=30"]
+NOTEBOOKS = ["matplotlib>=3.9,<4", "scikit-learn>=1.5,<2"]
 BENCH = ["ctranslate2==4.8.5", "datasketch==2.0.0", "rensa==0.5.0", "scikit-learn>=1.5"]
 DEV = [
     "chispa>=0.11",
@@ -79,9 +80,10 @@ setup(
         "served": SERVED,
         "text-features": TEXT_FEATURES,
         "demo": DEMO,
+        "notebooks": NOTEBOOKS,
         "bench": BENCH,
         "dev": DEV,
-        "all": LOCAL + REDACT + LABEL + SERVED + TEXT_FEATURES + DEMO,
+        "all": LOCAL + REDACT + LABEL + SERVED + TEXT_FEATURES + DEMO + NOTEBOOKS,
     },
     entry_points={
         "console_scripts": ["lakehouse=pipelines.__main__:main"],

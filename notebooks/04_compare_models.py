@@ -1,0 +1,150 @@
+# Databricks notebook source
+# MAGIC %md
+# MAGIC # Two versions of a model or prompt
+# MAGIC Which texts change their label, which version people agree with more, and what each costs. Set `WORKSPACE` to
+# MAGIC your own folder. `BEFORE` and `AFTER` are versions as `gold.agreement` writes them
+# MAGIC (`slm=intent-slm@1/intent-prompt@2`); empty: the newest version, and the one that shares most texts with it. A
+# MAGIC new version reads old tickets by `lakehouse quarantine replay --version NAME@NUMBER`.
+
+# COMMAND ----------
+from pipelines.adapters.plots import Words, bars, heatmap, lines
+from pipelines.cli.notebooks import open_notebook
+
+WORKSPACE = "demo"
+BEFORE, AFTER = "", ""
+lake = open_notebook("04_compare_models", WORKSPACE)
+
+# COMMAND ----------
+versions = lake.query(
+    "SELECT voter, before, after, texts, flips, flips / texts AS share, began_at FROM silver_labels_versions "
+    "ORDER BY began_at DESC, texts DESC, before"
+)
+lake.table(
+    "Versions of one voter that read the same texts",
+    versions,
+    nothing="No two versions of a voter have read the same texts, so flips cannot be told; agreement and cost can.",
+)
+before, after = BEFORE, AFTER
+if not before and len(versions):
+    before, after = versions.loc[0, ["before", "after"]]
+
+# COMMAND ----------
+# MAGIC %md
+# MAGIC ## Flips
+# MAGIC Texts that both versions read.
+
+# COMMAND ----------
+flips = lake.query(
+    "SELECT label, other_label, sum(texts) AS texts FROM silver_labels_confusions "
+    "WHERE rater = :before AND other_rater = :after GROUP BY ALL",
+    before=before,
+    after=after,
+)
+lake.plot(
+    heatmap(
+        flips.pivot(index="label", columns="other_label", values="texts"),
+        Words(
+            title="Labels of both versions on the same texts",
+            x=f"label by {after or 'the later version'}",
+            y=f"label by {before or 'the earlier version'}",
+            see="What is off the diagonal has flipped. A column that gathers flips from many rows is a label that the "
+            "later version likes too much.",
+            nothing="No two versions of a voter have read the same texts.",
+        ),
+        unit="texts",
+    )
+)
+lake.table(
+    "Flips, the biggest change of confidence first",
+    lake.query(
+        "SELECT earlier.label AS before, later.label AS after, earlier.confidence AS confidence_before, "
+        "later.confidence AS confidence_after, left(tickets.text, 80) AS text "
+        "FROM silver_labels_current AS earlier JOIN silver_labels_current AS later USING (text_key) "
+        "JOIN silver_tickets_current AS tickets ON tickets.record_id = later.record_id "
+        "WHERE earlier.rater = :before AND later.rater = :after AND earlier.label <> later.label "
+        "ORDER BY abs(later.confidence - earlier.confidence) DESC, tickets.record_id LIMIT 15",
+        before=before,
+        after=after,
+    ),
+    nothing="No text has flipped.",
+)
+
+# COMMAND ----------
+sure = lake.query(
+    "SELECT least(floor(confidence * 10), 9) / 10 AS from_confidence, rater, "
+    "count(*) / sum(count(*)) OVER (PARTITION BY rater) AS share "
+    "FROM silver_labels_current WHERE rater IN (:before, :after) AND confidence IS NOT NULL "
+    "GROUP BY rater, least(floor(confidence * 10), 9) / 10",
+    before=before,
+    after=after,
+)
+lake.plot(
+    lines(
+        sure.pivot(index="from_confidence", columns="rater", values="share"),
+        Words(
+            title="How sure both versions are",
+            x="confidence, from this value on (steps of 0.1)",
+            y="share of the version's texts (0 to 1)",
+            see="A version whose line lies further to the right passes the gate more often; whether rightly, only "
+            "people can tell (below).",
+            nothing="No two versions of a voter have read the same texts.",
+        ),
+    )
+)
+
+# COMMAND ----------
+# MAGIC %md
+# MAGIC ## Beside people
+# MAGIC All versions, on texts where people have a majority.
+
+# COMMAND ----------
+people = lake.query(
+    "SELECT rater, items, observed_agreement, cohen_kappa, kappa_low, kappa_high FROM gold_agreement_current "
+    "WHERE compared = 'model_and_people' AND label IS NULL AND day IS NULL AND items > 0 ORDER BY rater"
+)
+by_version = people.set_index("rater")
+lake.plot(
+    lines(
+        by_version[["cohen_kappa"]],
+        Words(
+            title="Agreement of each version with people",
+            x="version",
+            y="Cohen's kappa (-1 to 1)",
+            see="Bars are 95 % intervals: where two overlap much, people's labels do not tell the versions apart yet. "
+            "The language model is asked about hard texts, so hold it against its own versions only.",
+            nothing="No version has texts that people labelled too. Type: lakehouse annotate sample, then import",
+        ),
+        low=by_version[["kappa_low"]].set_axis(["cohen_kappa"], axis="columns"),
+        high=by_version[["kappa_high"]].set_axis(["cohen_kappa"], axis="columns"),
+        marks={"chance": 0.0},
+    )
+)
+lake.table("Versions beside people", people, nothing="No version has texts that people labelled too.")
+
+# COMMAND ----------
+# MAGIC %md
+# MAGIC ## Cost
+# MAGIC Of texts that a version read itself: what is taken over from a copy or a look-alike costs nothing.
+
+# COMMAND ----------
+cost = lake.query(
+    "SELECT concat(voter, '=', model_name, '@', model_version, "
+    "coalesce(concat('/', prompt_name, '@', prompt_version), '')) AS version, sum(texts) AS texts, "
+    "sum(seconds) AS seconds, 1000 * sum(seconds) / sum(texts) AS milliseconds_each, "
+    "sum(tokens_in) / sum(texts) AS tokens_in_each, sum(tokens_out) / sum(texts) AS tokens_out_each "
+    "FROM silver_labels_economy WHERE tier = 'model' GROUP BY ALL ORDER BY version"
+)
+lake.plot(
+    bars(
+        cost.set_index("version")[["milliseconds_each"]],
+        Words(
+            title="What a label costs, by version",
+            x="milliseconds of a worker for one text",
+            y="version",
+            see="The memory costs next to nothing beside a language model, which is why that is asked only where it "
+            "can change the verdict.",
+            nothing="No model has voted yet. Type: lakehouse run labels",
+        ),
+    )
+)
+lake.table("Cost by version", cost, nothing="No model has voted yet. Type: lakehouse run labels")

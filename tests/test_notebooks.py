@@ -1,0 +1,146 @@
+"""The notebooks, cell by cell, as Databricks runs them: on a small workspace, and on one where nothing has happened."""
+
+import ast
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from pyspark.sql import SparkSession
+
+from pipelines.cli.notebooks import open_notebook
+from tests.judged_workspace import TICKETS, empty_workspace, judged_workspace
+from tests.pictures import assert_nothing_is_cut_off
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.py"))
+NAMES = ["01_explore_gold", "02_review_disagreements", "03_data_quality", "04_compare_models", "05_dataset_card"]
+HEAD, CUT, MAGIC = "# Databricks notebook source\n", "\n# COMMAND ----------\n", "# MAGIC"
+PLOTS = dict(zip(NAMES, (4, 4, 6, 4, 3), strict=True))
+MOST_SECONDS = 240
+
+
+@dataclass
+class Shown:
+    """What a notebook showed: its plots, and what it printed."""
+
+    figures: list[Figure] = field(default_factory=list)
+    printed: str = ""
+
+
+def cells_of(path: Path) -> list[str]:
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith(HEAD), f"{path.name} must begin with: {HEAD}"
+    # Blank lines in place of the cells before: errors then name the notebook's own lines.
+    parts = text.split(CUT)
+    ends = np.cumsum([part.count("\n") + CUT.count("\n") for part in parts])
+    return ["\n" * int(before) + part for before, part in zip([0, *ends[:-1]], parts, strict=True)]
+
+
+def run_cells(path: Path) -> None:
+    """Run a notebook's cells in one namespace; a cell of Markdown is nothing to run, any other magic is refused."""
+    names: dict[str, object] = {"__name__": "__main__"}
+    for cell in cells_of(path):
+        magic = [line for line in cell.splitlines() if line.startswith(MAGIC)]
+        assert not magic or magic[0] == f"{MAGIC} %md", f"{path.name}: {magic[0]}"
+        exec(compile(cell, str(path), "exec"), names)
+
+
+def run_notebooks(workspace: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Shown]:
+    """Run all notebooks beside a workspace called `demo`, as they name it."""
+    shown = {name: Shown() for name in NAMES}
+    save = Figure.savefig
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(workspace.parent)
+        for path in NOTEBOOKS:
+            found = shown[path.stem]
+
+            def keep(figure: Figure, *where: object, found: Shown = found, **how: object) -> None:
+                found.figures.append(figure)
+                save(figure, *where, **how)
+
+            patch.setattr(Figure, "savefig", keep)
+            run_cells(path)
+            found.printed = capsys.readouterr().out
+    return shown
+
+
+@pytest.fixture(scope="module")
+def workspace(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return judged_workspace(spark, tmp_path_factory.mktemp("notebooks") / "demo")
+
+
+def test_the_five_are_here_and_define_nothing() -> None:
+    assert [path.stem for path in NOTEBOOKS] == NAMES
+    for path in NOTEBOOKS:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        defined = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
+        assert [node.lineno for node in ast.walk(tree) if isinstance(node, defined)] == [], path.name
+        imported = {
+            name.partition(".")[0]
+            for node in ast.walk(tree)
+            for name in (
+                [node.module or ""] if isinstance(node, ast.ImportFrom)
+                else [one.name for one in node.names] if isinstance(node, ast.Import)
+                else []
+            )
+        }  # fmt: skip
+        assert "pipelines" in imported, path.name
+        assert imported <= {"pipelines", "pandas"}, path.name
+
+
+def test_a_cell_that_raises_fails_and_says_where(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.py"
+    broken.write_text(f"{HEAD}{MAGIC} %md\n{MAGIC} # Title\n{CUT}x = 1\n{CUT}y = x / 0\n", encoding="utf-8")
+    with pytest.raises(ZeroDivisionError) as raised:
+        run_cells(broken)
+    assert raised.traceback[-1].lineno + 1 == broken.read_text(encoding="utf-8").splitlines().index("y = x / 0") + 1
+
+
+def test_on_a_small_workspace_every_plot_has_its_words_and_nothing_is_cut_off(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    began = time.monotonic()
+    shown = run_notebooks(workspace, capsys)
+    assert time.monotonic() - began < MOST_SECONDS
+    assert {name: len(one.figures) for name, one in shown.items()} == PLOTS
+    for name, one in shown.items():
+        for figure in one.figures:
+            assert_readable(name, figure, is_drawn=True)
+    pictures = sorted((workspace / "pictures").glob("*.png"))
+    assert [path.name for path in pictures] == [f"{name}-{n}.png" for name in NAMES for n in range(1, PLOTS[name] + 1)]
+    assert all(path.stat().st_size > 5_000 for path in pictures)
+    assert "Not certified" in shown["01_explore_gold"].printed
+    assert f"{TICKETS} records" in shown["03_data_quality"].printed
+    assert "slm=intent-slm@1/intent-prompt@2" in shown["04_compare_models"].printed
+    assert "test rows their label" in shown["05_dataset_card"].printed
+
+
+def test_where_nothing_has_happened_they_say_so_and_go_on(
+    workspace: Path, spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = run_notebooks(empty_workspace(tmp_path / "demo"), capsys)
+    assert {name: len(one.figures) for name, one in shown.items()} == PLOTS
+    for name, one in shown.items():
+        for figure in one.figures:
+            assert_readable(name, figure, is_drawn=False)
+    assert "No certificate yet" in shown["01_explore_gold"].printed
+    assert "No export in" in shown["05_dataset_card"].printed
+    # The names in SQL have gone over to this workspace, and go back.
+    assert spark.table("silver.labels").count() == 0
+    assert open_notebook("any", str(workspace)).query("SELECT count(*) AS n FROM silver.tickets")["n"].item() == TICKETS
+
+
+def assert_readable(name: str, figure: Figure, is_drawn: bool) -> None:
+    """A title, labelled axes, a sentence, and all of it inside the picture and beside each other."""
+    axes = figure.axes[0]
+    title = axes.get_title(loc="left")
+    assert title, name
+    assert axes.get_xlabel(), f"{name}: {title}"
+    assert axes.get_ylabel(), f"{name}: {title}"
+    sentences = [text.get_text() for text in axes.texts] if not is_drawn else [figure.get_supxlabel()]
+    assert any(sentence.endswith(".") or "lakehouse " in sentence for sentence in sentences), f"{name}: {title}"
+    assert bool(axes.get_xticks().size) == is_drawn, f"{name}: {title}"
+    assert_nothing_is_cut_off(figure, f"{name}: {title}")
