@@ -20,12 +20,11 @@ lake = open_notebook("01_explore_gold", WORKSPACE)
 
 # COMMAND ----------
 placed = lake.query(
-    "SELECT received_day AS day, status, count(*) AS tickets FROM gold_documents "
-    "WHERE received_day IS NOT NULL GROUP BY ALL"
+    "SELECT day, place, sum(records) AS tickets FROM gold.records_by_day WHERE day IS NOT NULL GROUP BY ALL"
 )
 lake.plot(
     bars(
-        placed.pivot(index="day", columns="status", values="tickets"),
+        placed.pivot(index="day", columns="place", values="tickets"),
         Words(
             title="Tickets by day and place",
             x="day received (UTC)",
@@ -40,9 +39,8 @@ lake.plot(
 
 # COMMAND ----------
 labelled = lake.query(
-    "SELECT label, 'gold' AS place, count(*) AS tickets FROM gold_training_examples_current GROUP BY label "
-    "UNION ALL SELECT label, 'quarantine (best guess)', count(*) FROM quarantine_tickets_current "
-    "WHERE label IS NOT NULL GROUP BY label"
+    "SELECT label, if(place = 'gold', place, 'kept out (best guess)') AS place, sum(records) AS tickets "
+    "FROM gold.records_by_day WHERE label IS NOT NULL GROUP BY ALL"
 )
 lake.plot(
     bars(
@@ -51,8 +49,8 @@ lake.plot(
             title="Tickets by label",
             x="tickets",
             y="label",
-            see="Labels with a long part in quarantine are the weak ones: more verified examples of them help most. A "
-            "label that is rare here is rare in the training data too.",
+            see="Labels of which a long part is kept out are the weak ones: more verified examples of them help most. "
+            "A label that is rare here is rare in the training data too.",
             nothing="No ticket has a label yet. Type: lakehouse run all",
         ),
     )
@@ -66,12 +64,12 @@ lake.plot(
 
 # COMMAND ----------
 confidence = lake.query(
-    "SELECT least(floor(confidence_score * 20), 19) / 20 AS from_confidence, status, count(*) AS tickets "
-    "FROM gold_quality_metrics WHERE confidence_score IS NOT NULL GROUP BY ALL"
+    "SELECT least(floor(confidence * 20), 19) / 20 AS from_confidence, place, count(*) AS tickets "
+    "FROM gold.current_decisions WHERE confidence IS NOT NULL GROUP BY ALL"
 )
 lake.plot(
     bars(
-        confidence.pivot(index="from_confidence", columns="status", values="tickets").reindex(
+        confidence.pivot(index="from_confidence", columns="place", values="tickets").reindex(
             [step / 20 for step in range(20)]
         ),
         Words(
@@ -95,8 +93,9 @@ lake.plot(
 # COMMAND ----------
 lake.say(in_force(lake.spark, lake.store))
 audits = lake.query(
+    "WITH in_force AS (SELECT * FROM gold.certificates ORDER BY issued_at DESC, certificate_id LIMIT 1) "
     "SELECT one.*, 1 - one.error_bound AS at_least, target_error FROM "
-    "(SELECT explode(thresholds) AS one, target_error FROM gold_certificates_current) WHERE one.audited > 0"
+    "(SELECT explode(thresholds) AS one, target_error FROM in_force) WHERE one.audited > 0"
 ).sort_values("threshold")
 lake.plot(
     lines(
@@ -125,7 +124,8 @@ lake.table(
 lake.table(
     "Labels under audit",
     lake.query(
-        "SELECT one.* FROM (SELECT explode(labels) AS one FROM gold_certificates_current) ORDER BY one.audited DESC"
+        "WITH in_force AS (SELECT * FROM gold.certificates ORDER BY issued_at DESC, certificate_id LIMIT 1) "
+        "SELECT one.* FROM (SELECT explode(labels) AS one FROM in_force) ORDER BY one.audited DESC"
     ),
     nothing="No label has audits yet. Type: lakehouse certify",
 )

@@ -18,34 +18,55 @@ lake = open_notebook("02_review_disagreements", WORKSPACE)
 # COMMAND ----------
 # MAGIC %md
 # MAGIC ## Who disagrees with whom
-# MAGIC A rater is a version of a model, or a person (by pseudonym). Of each the newest label on each text counts.
+# MAGIC Versions of models, and what more than half of the people say; then people with each other, by pseudonym.
 
 # COMMAND ----------
-pairs = lake.query(
-    "WITH busiest AS (SELECT rater FROM silver_labels_current GROUP BY rater ORDER BY count(*) DESC, rater LIMIT 12) "
-    "SELECT rater, other_rater, sum(texts) AS texts, sum(if(label = other_label, 0, texts)) AS differing, "
-    "sum(if(label = other_label, 0, texts)) / sum(texts) AS share FROM silver_labels_confusions "
-    "WHERE rater IN (TABLE busiest) AND other_rater IN (TABLE busiest) GROUP BY ALL"
+voters = lake.query(
+    "SELECT version, other_version, sum(texts) AS texts, sum(if(agrees, 0, texts)) AS differing, "
+    "sum(if(agrees, 0, texts)) / sum(texts) AS share FROM gold.voter_agreement GROUP BY ALL"
 )
 lake.plot(
     heatmap(
-        pairs.pivot(index="rater", columns="other_rater", values="share"),
+        voters.pivot(index="version", columns="other_version", values="share"),
         Words(
-            title="How often two raters label the same text differently",
-            x="rater",
-            y="rater",
-            see="A bright row is a rater who is alone with what it says. White: no text in common. Shown are the "
-            "twelve raters of most texts; how many texts a share rests on is in the table.",
-            nothing="No text has labels of two raters yet. Type: lakehouse run all, or drop labelled files",
+            title="How often two voters label the same text differently",
+            x="voter, with its version (human: the majority of people)",
+            y="voter, with its version",
+            see="A bright row is a voter who is alone with what it says. White: no text in common. How many texts a "
+            "share rests on is in the table.",
+            nothing="No text has labels of two voters yet. Type: lakehouse run all, or drop labelled files",
         ),
         unit="share of common texts (0 to 1)",
         form="{:.2f}",
     )
 )
 lake.table(
-    "Pairs of raters with the most differing texts",
-    pairs[pairs["rater"] < pairs["other_rater"]].sort_values("differing", ascending=False).head(10),
-    nothing="No two raters have a text in common yet.",
+    "Pairs of voters with the most differing texts",
+    voters[voters["version"] < voters["other_version"]].sort_values("differing", ascending=False).head(10),
+    nothing="No two voters have a text in common yet.",
+)
+
+# COMMAND ----------
+people = lake.query(
+    "WITH busiest AS (SELECT annotator_id FROM gold.annotator_pairs "
+    "GROUP BY annotator_id ORDER BY sum(texts) DESC, annotator_id LIMIT 12) "
+    "SELECT annotator_id, other_annotator_id, differing / texts AS share FROM gold.annotator_pairs "
+    "WHERE annotator_id IN (TABLE busiest) AND other_annotator_id IN (TABLE busiest)"
+)
+lake.plot(
+    heatmap(
+        people.pivot(index="annotator_id", columns="other_annotator_id", values="share"),
+        Words(
+            title="How often two people label the same text differently",
+            x="annotator (pseudonym)",
+            y="annotator (pseudonym)",
+            see="One bright row and column is a person who reads the labels otherwise; brightness everywhere means "
+            "that the labels themselves are not clear. Shown are the twelve who share most texts.",
+            nothing="No two named people have labelled the same text yet.",
+        ),
+        unit="share of common texts (0 to 1)",
+        form="{:.2f}",
+    )
 )
 
 # COMMAND ----------
@@ -54,7 +75,7 @@ lake.table(
 
 # COMMAND ----------
 mixed = lake.query(
-    "SELECT label, other_label, sum(texts) AS texts FROM silver_labels_confusions "
+    "SELECT label, other_label, sum(texts) AS texts FROM gold.voter_agreement "
     "WHERE voter <> 'human' AND other_voter = 'human' GROUP BY ALL"
 )
 lake.plot(
@@ -62,19 +83,19 @@ lake.plot(
         mixed.pivot(index="label", columns="other_label", values="texts"),
         Words(
             title="Labels of models where people have labelled too",
-            x="label by a person",
+            x="label by the majority of people",
             y="label by a model",
             see="What is off the diagonal is mixed up. Two labels that are mixed up both ways may be one intent; one "
             "that swallows others needs sharper examples.",
-            nothing="No text has labels of a model and of a person yet. Type: lakehouse annotate sample, then import",
+            nothing="No text has a label of a model and of people yet. Type: lakehouse annotate sample, then import",
         ),
-        unit="pairs of a model and a person on one text",
+        unit="texts, once for each version",
     )
 )
 
 # COMMAND ----------
 between = lake.query(
-    "SELECT label, other_label, sum(texts) AS texts FROM silver_labels_confusions "
+    "SELECT label, other_label, sum(texts) AS texts FROM gold.voter_agreement "
     "WHERE voter = 'memory' AND other_voter IN ('slm', 'student') GROUP BY ALL"
 )
 lake.plot(
@@ -88,7 +109,7 @@ lake.plot(
             "memory is unsure: this is the hard part of the stream, not a sample of it.",
             nothing="No other model than the memory has voted yet.",
         ),
-        unit="pairs of models on one text",
+        unit="texts, once for each version",
     )
 )
 
@@ -100,7 +121,7 @@ lake.plot(
 # COMMAND ----------
 contested = lake.query(
     "SELECT cluster_id, records, votes, differing, round(share, 2) AS share, concat_ws(', ', labels) AS labels, "
-    "left(text, 80) AS text FROM gold_contested_clusters "
+    "left(example, 80) AS example FROM gold.contested_clusters "
     "ORDER BY records > 1 DESC, differing DESC, records DESC, cluster_id LIMIT 15"
 )
 lake.table(
@@ -116,7 +137,7 @@ lake.table(
 
 # COMMAND ----------
 kappa = lake.query(
-    "SELECT day, rater, cohen_kappa, kappa_low, kappa_high FROM gold_agreement_current "
+    "SELECT day, rater, cohen_kappa, kappa_low, kappa_high FROM gold.current_agreement "
     "WHERE label IS NULL AND day IS NOT NULL AND compared = 'model_and_people' AND cohen_kappa IS NOT NULL"
 )
 lake.plot(
@@ -140,7 +161,8 @@ lake.table(
     lake.query(
         "SELECT left(annotator_id, 8) AS person, votes, accuracy, compared, majority_agreement, "
         "concat_ws('; ', transform(mistakes, one -> concat(one.said, ' instead of ', one.true_label))) AS mistakes "
-        "FROM gold_annotator_quality_current ORDER BY accuracy, person"
+        "FROM gold.annotator_quality WHERE measured_at = (SELECT max(measured_at) FROM gold.annotator_quality) "
+        "ORDER BY accuracy, person"
     ),
     nothing="No named person has voted yet.",
 )
@@ -148,7 +170,8 @@ lake.table(
 # COMMAND ----------
 # MAGIC %md
 # MAGIC ## One ticket's whole life
-# MAGIC Where it came from, who voted, what was decided and why.
+# MAGIC Where it came from, who voted, what was decided and why. It reads bronze: on Databricks that takes the role
+# MAGIC `platform`.
 
 # COMMAND ----------
 chosen = [RECORD_ID] if RECORD_ID else contested["cluster_id"].head(1).to_list()

@@ -11,7 +11,7 @@ import pandas as pd
 from pipelines.adapters.plots import Words, bars, heatmap, lines
 from pipelines.cli.looking import show_ledger
 from pipelines.cli.notebooks import open_notebook
-from pipelines.jobs.label_drift import read_label_drift
+from pipelines.jobs.label_drift import label_drift
 from pipelines.jobs.reporting import report
 from pipelines.kernels.drift import PSI_ALARM
 
@@ -56,9 +56,10 @@ lake.plot(
 # MAGIC ## Why tickets are kept out of gold
 
 # COMMAND ----------
+reasons = lake.query("SELECT reason, sum(records) AS records FROM gold.quarantine_by_reason GROUP BY reason")
 lake.plot(
     bars(
-        pd.DataFrame({"tickets": counted.quarantine}),
+        reasons.set_index("reason"),
         Words(
             title="Quarantine by reason",
             x="tickets",
@@ -76,13 +77,10 @@ lake.plot(
 # MAGIC What was found, by type. What was missed cannot be counted here: see the README on limits.
 
 # COMMAND ----------
-redacted = lake.query(
-    "SELECT span.type, span.field, count(*) AS found FROM "
-    "(SELECT explode(spans) AS span FROM silver_tickets_current) GROUP BY ALL"
-)
+redacted = lake.query("SELECT type, source, sum(found) AS found FROM gold.pii_by_type GROUP BY ALL")
 lake.plot(
     bars(
-        redacted.pivot(index="type", columns="field", values="found"),
+        redacted.pivot(index="type", columns="source", values="found"),
         Words(
             title="Redacted values by type",
             x="values found",
@@ -96,9 +94,9 @@ lake.plot(
 
 # COMMAND ----------
 by_day = lake.query(
-    "WITH tickets AS (SELECT received_day AS day, count(*) AS tickets FROM silver_tickets_current GROUP BY ALL), "
-    "found AS (SELECT received_day AS day, explode(spans.type) AS type FROM silver_tickets_current) "
-    "SELECT day, type, 100 * count(*) / first(tickets) AS each FROM found JOIN tickets USING (day) GROUP BY ALL"
+    "WITH tickets AS (SELECT day, sum(records) AS records FROM gold.records_by_day GROUP BY day) "
+    "SELECT day, type, 100 * sum(found) / first(tickets.records) AS each FROM gold.pii_by_type "
+    "JOIN tickets USING (day) GROUP BY day, type"
 )
 lake.plot(
     heatmap(
@@ -122,7 +120,8 @@ lake.plot(
 
 # COMMAND ----------
 mix = lake.query(
-    "SELECT day, label, records / sum(records) OVER (PARTITION BY day) AS share FROM gold_label_mix ORDER BY day, label"
+    "SELECT day, label, sum(records) AS records, sum(records) / sum(sum(records)) OVER (PARTITION BY day) AS share "
+    "FROM gold.records_by_day WHERE day IS NOT NULL AND label IS NOT NULL GROUP BY day, label"
 )
 lake.plot(
     heatmap(
@@ -141,7 +140,7 @@ lake.plot(
 )
 
 # COMMAND ----------
-drift = pd.DataFrame(read_label_drift(lake.spark, lake.store), columns=["day", "records", "psi", "p_value", "drifted"])
+drift = label_drift(mix)
 lake.plot(
     lines(
         drift.set_index("day")[["psi"]],

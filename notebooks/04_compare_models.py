@@ -16,8 +16,13 @@ lake = open_notebook("04_compare_models", WORKSPACE)
 
 # COMMAND ----------
 versions = lake.query(
-    "SELECT voter, before, after, texts, flips, flips / texts AS share, began_at FROM silver_labels_versions "
-    "ORDER BY began_at DESC, texts DESC, before"
+    "WITH began AS (SELECT version, min(voted_at) AS began_at FROM silver.votes GROUP BY version) "
+    "SELECT pairs.voter, pairs.version AS before, pairs.other_version AS after, sum(texts) AS texts, "
+    "sum(if(agrees, 0, texts)) AS flips, sum(if(agrees, 0, texts)) / sum(texts) AS share, later.began_at "
+    "FROM gold.voter_agreement AS pairs JOIN began AS earlier ON pairs.version = earlier.version "
+    "JOIN began AS later ON pairs.other_version = later.version "
+    "WHERE pairs.voter = pairs.other_voter AND struct(earlier.began_at, pairs.version) < "
+    "struct(later.began_at, pairs.other_version) GROUP BY ALL ORDER BY began_at DESC, texts DESC, before"
 )
 lake.table(
     "Versions of one voter that read the same texts",
@@ -35,8 +40,8 @@ if not before and len(versions):
 
 # COMMAND ----------
 flips = lake.query(
-    "SELECT label, other_label, sum(texts) AS texts FROM silver_labels_confusions "
-    "WHERE rater = :before AND other_rater = :after GROUP BY ALL",
+    "SELECT label, other_label, sum(texts) AS texts FROM gold.voter_agreement "
+    "WHERE version = :before AND other_version = :after GROUP BY ALL",
     before=before,
     after=after,
 )
@@ -57,12 +62,14 @@ lake.plot(
 lake.table(
     "Flips, the biggest change of confidence first",
     lake.query(
-        "SELECT earlier.label AS before, later.label AS after, earlier.confidence AS confidence_before, "
-        "later.confidence AS confidence_after, left(tickets.text, 80) AS text "
-        "FROM silver_labels_current AS earlier JOIN silver_labels_current AS later USING (text_key) "
-        "JOIN silver_tickets_current AS tickets ON tickets.record_id = later.record_id "
-        "WHERE earlier.rater = :before AND later.rater = :after AND earlier.label <> later.label "
-        "ORDER BY abs(later.confidence - earlier.confidence) DESC, tickets.record_id LIMIT 15",
+        "WITH said AS (SELECT text_key, version, max_by(struct(record_id, label, confidence), voted_at) AS newest "
+        "FROM silver.votes WHERE label IS NOT NULL AND version IN (:before, :after) GROUP BY text_key, version) "
+        "SELECT earlier.newest.label AS before, later.newest.label AS after, "
+        "earlier.newest.confidence AS confidence_before, later.newest.confidence AS confidence_after, "
+        "left(tickets.text, 80) AS text FROM said AS earlier JOIN said AS later USING (text_key) "
+        "JOIN silver.tickets AS tickets ON tickets.record_id = later.newest.record_id "
+        "WHERE earlier.version = :before AND later.version = :after AND earlier.newest.label <> later.newest.label "
+        "ORDER BY abs(confidence_after - confidence_before) DESC, tickets.record_id LIMIT 15",
         before=before,
         after=after,
     ),
@@ -71,20 +78,20 @@ lake.table(
 
 # COMMAND ----------
 sure = lake.query(
-    "SELECT least(floor(confidence * 10), 9) / 10 AS from_confidence, rater, "
-    "count(*) / sum(count(*)) OVER (PARTITION BY rater) AS share "
-    "FROM silver_labels_current WHERE rater IN (:before, :after) AND confidence IS NOT NULL "
-    "GROUP BY rater, least(floor(confidence * 10), 9) / 10",
+    "SELECT least(floor(confidence * 10), 9) / 10 AS from_confidence, version, "
+    "count(*) / sum(count(*)) OVER (PARTITION BY version) AS share "
+    "FROM silver.votes WHERE version IN (:before, :after) AND confidence IS NOT NULL "
+    "GROUP BY version, least(floor(confidence * 10), 9) / 10",
     before=before,
     after=after,
 )
 lake.plot(
     lines(
-        sure.pivot(index="from_confidence", columns="rater", values="share"),
+        sure.pivot(index="from_confidence", columns="version", values="share"),
         Words(
             title="How sure both versions are",
             x="confidence, from this value on (steps of 0.1)",
-            y="share of the version's texts (0 to 1)",
+            y="share of the version's votes (0 to 1)",
             see="A version whose line lies further to the right passes the gate more often; whether rightly, only "
             "people can tell (below).",
             nothing="No two versions of a voter have read the same texts.",
@@ -99,7 +106,7 @@ lake.plot(
 
 # COMMAND ----------
 people = lake.query(
-    "SELECT rater, items, observed_agreement, cohen_kappa, kappa_low, kappa_high FROM gold_agreement_current "
+    "SELECT rater, items, observed_agreement, cohen_kappa, kappa_low, kappa_high FROM gold.current_agreement "
     "WHERE compared = 'model_and_people' AND label IS NULL AND day IS NULL AND items > 0 ORDER BY rater"
 )
 by_version = people.set_index("rater")
@@ -128,11 +135,10 @@ lake.table("Versions beside people", people, nothing="No version has texts that 
 
 # COMMAND ----------
 cost = lake.query(
-    "SELECT concat(voter, '=', model_name, '@', model_version, "
-    "coalesce(concat('/', prompt_name, '@', prompt_version), '')) AS version, sum(texts) AS texts, "
-    "sum(seconds) AS seconds, 1000 * sum(seconds) / sum(texts) AS milliseconds_each, "
+    "SELECT version, sum(texts) AS texts, sum(seconds) AS seconds, "
+    "1000 * sum(seconds) / sum(texts) AS milliseconds_each, "
     "sum(tokens_in) / sum(texts) AS tokens_in_each, sum(tokens_out) / sum(texts) AS tokens_out_each "
-    "FROM silver_labels_economy WHERE tier = 'model' GROUP BY ALL ORDER BY version"
+    "FROM gold.cost_per_label WHERE tier = 'model' GROUP BY version ORDER BY version"
 )
 lake.plot(
     bars(

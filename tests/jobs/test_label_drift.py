@@ -1,40 +1,31 @@
-"""Each day's labels against those of all days before it, over real tables."""
+"""Each day's labels against those of all days before it."""
 
-import shutil
-from datetime import date, timedelta
-from pathlib import Path
+from datetime import date
 
+import pandas as pd
 import pytest
-from pyspark.sql import SparkSession
 
-from pipelines.adapters.delta import BatchWrite, TableStore, append_once
-from pipelines.contracts import DECISIONS, TICKETS_SILVER
-from pipelines.jobs.label_drift import read_label_drift
+from pipelines.jobs.label_drift import label_drift
 from pipelines.kernels.drift import measure_drift
-from tests.builders import decision, frame, record
 
-MONDAY = date(2026, 1, 5)
 DAYS = [{"refund": 20, "login": 20}, {"refund": 20, "login": 20}, {"refund": 40}, {"refund": 40, "card": 10}]
 
 
-def test_a_day_is_held_against_all_days_before_it(spark: SparkSession, empty_tables: Path, tmp_path: Path) -> None:
-    store = TableStore("", str(shutil.copytree(empty_tables, tmp_path / "tables")), "")
-    assert read_label_drift(spark, store) == []
-    labels = [
-        (f"{day}-{label}-{number}", MONDAY + timedelta(days=day), label)
-        for day, mix in enumerate(DAYS)
-        for label, records in mix.items()
-        for number in range(records)
+def test_a_day_is_held_against_all_days_before_it() -> None:
+    counts = [
+        (date(2026, 1, 5 + place), label, records) for place, mix in enumerate(DAYS) for label, records in mix.items()
     ]
-    tickets = frame(spark, TICKETS_SILVER, *(record(name, received_day=day) for name, day, _ in labels))
-    decisions = frame(spark, DECISIONS, *(decision(name, label=label) for name, _, label in labels))
-    append_once(tickets, store, TICKETS_SILVER, BatchWrite("silver", 1, 0))
-    append_once(decisions, store, DECISIONS, BatchWrite("gate", 1, 0))
-    same, moved, last = read_label_drift(spark, store)
-    assert (same.day, same.records, same.psi, same.drifted) == (MONDAY + timedelta(days=1), 40, 0.0, False)
-    # Login, refund: 40 and 40 before, none and 40 now.
-    assert moved.psi == pytest.approx(measure_drift([40, 40], [0, 40]).psi)
-    assert moved.drifted
-    assert (last.day, last.records) == (MONDAY + timedelta(days=3), 50)
-    # Card, login, refund: a label that is new is a bin of its own.
-    assert last.psi == pytest.approx(measure_drift([0, 40, 80], [10, 0, 40]).psi)
+    # The rows come in any order.
+    found = label_drift(pd.DataFrame(counts[::-1], columns=["day", "label", "records"]))
+    assert found["day"].to_list() == [date(2026, 1, day) for day in (6, 7, 8)]
+    assert found["records"].to_list() == [40, 40, 50]
+    assert found["drifted"].to_list() == [False, True, False]
+    # Login, refund: 40 and 40 before, none and 40 now; then card too, a bin of its own.
+    expected = [0.0, measure_drift([40, 40], [0, 40]).psi, measure_drift([0, 40, 80], [10, 0, 40]).psi]
+    assert found["psi"].to_list() == pytest.approx(expected)
+
+
+def test_one_day_or_none_has_no_drift() -> None:
+    columns = ["day", "label", "records"]
+    assert label_drift(pd.DataFrame(columns=columns)).empty
+    assert label_drift(pd.DataFrame([(date(2026, 1, 5), "refund", 9)], columns=columns)).empty

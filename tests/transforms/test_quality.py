@@ -1,4 +1,4 @@
-from datetime import date, timedelta
+from datetime import timedelta
 
 from pyspark.sql import SparkSession
 
@@ -7,7 +7,6 @@ from pipelines.declaration import Table
 from pipelines.transforms.quality import (
     LEDGER,
     cluster_counts,
-    label_mix,
     ledger,
     quarantine_by_reason,
     redactions_by_type,
@@ -157,27 +156,3 @@ def test_what_is_counted_beside_the_ledger(spark: SparkSession) -> None:
     assert [tuple(row) for row in quarantine_by_reason(quarantine).collect()] == [("confidence_missing", 1)]
     assert [tuple(row) for row in redactions_by_type(tickets).collect()] == [("PERSON", 2), ("URL", 1)]
     assert [tuple(row) for row in cluster_counts(tickets).collect()] == [(2, 1, 2, 1)]
-
-
-def test_the_mix_of_labels_counts_newest_decisions_by_the_day_their_records_came(spark: SparkSession) -> None:
-    tuesday = date(2026, 1, 6)
-    tickets = frame(
-        spark,
-        tables.TICKETS_SILVER,
-        record("r1"),
-        record("r2"),
-        record("r3", received_day=tuesday),
-        record("undecided"),
-    )
-    decisions = frame(
-        spark,
-        tables.DECISIONS,
-        decision("r1", label="refund"),
-        decision("r1", label="login", decision_no=2),
-        decision("r2", label="login", place="quarantine"),
-        decision("r3", label="refund"),
-        decision("r4", label="of no record"),
-        decision("r2", label=None, decision_no=0),
-    )
-    rows = tickets.transform(label_mix, decisions).orderBy("day", "label").collect()
-    assert [tuple(row) for row in rows] == [(date(2026, 1, 5), "login", 2), (tuesday, "refund", 1)]

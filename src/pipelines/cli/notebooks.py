@@ -15,8 +15,9 @@ from matplotlib.figure import Figure
 from pyspark.sql import SparkSession
 
 from pipelines.adapters.delta import TableStore
-from pipelines.adapters.views import register_views
-from pipelines.cli.opening import open_spark, open_tables
+from pipelines.adapters.table_creation import ensure_tables
+from pipelines.adapters.views import located, register_views
+from pipelines.cli.opening import open_spark, table_store
 from pipelines.cli.screens import out, show_table
 from pipelines.workspace import Workspace, find_workspace
 
@@ -48,8 +49,8 @@ class Notebook:
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def query(self, sql: str, **values: object) -> pd.DataFrame:
-        """Run one statement over tables and views; `:name` in it stands for a value."""
-        return self.spark.sql(sql, args=values).toPandas()
+        """Run one statement over tables and declared views by their full names; `:name` in it stands for a value."""
+        return self.spark.sql(located(sql, self.store), args=values).toPandas()
 
     def plot(self, figure: Figure) -> None:
         """Show a plot."""
@@ -85,7 +86,7 @@ class Notebook:
 
 
 def open_notebook(name: str, folder: str) -> Notebook:
-    """Open a workspace for all cells of a notebook, and give tables and views their names in SQL.
+    """Open a workspace for all cells of a notebook, and let tables and declared views be found by their names.
 
     Args:
         name: of the notebook.
@@ -96,8 +97,11 @@ def open_notebook(name: str, folder: str) -> Notebook:
     """
     workspace = find_workspace(Path(folder))
     spark = OPENED.enter_context(open_spark(workspace))
-    store = open_tables(workspace, spark)
-    register_views(spark, store)
+    store = table_store(workspace)
+    if not store.catalog:
+        # In a catalog they stand, and to make them is the jobs' right.
+        ensure_tables(spark, store)
+        register_views(spark, store)
     return Notebook(name, workspace, spark, store)
 
 

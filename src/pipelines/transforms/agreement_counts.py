@@ -58,8 +58,8 @@ def count_votes(votes: DataFrame) -> DataFrame:
     """
     says = votes.where(F.col("label").isNotNull() & F.col("text_key").isNotNull())
     timed = says.withColumn("said_at", F.coalesce("annotated_at", "voted_at"))
-    told = timed.withColumns({"rater": rater(), "day": utc_day("said_at")})
-    newest = told.transform(newest_of_annotators).transform(newest_of_models)
+    told = timed.withColumns({"rater": _rater(), "day": utc_day("said_at")})
+    newest = told.transform(newest_of_annotators).transform(_newest_of_models)
     said = newest.transform(_said_by_people)
     given = told.groupBy("voter", "rater", "day", "label").agg(F.sum(F.lit(1)).alias("n"))
     parts = {
@@ -109,12 +109,11 @@ def _is_through(through: Mapping[str, int]) -> Column:
     return reduce(or_, conditions, F.lit(False))
 
 
-def rater() -> Column:
-    """Name who votes: a model's versions, or an annotator's pseudonym; null for people who are not named."""
+def _rater() -> Column:
     return F.when(F.col("voter") == Voter.HUMAN.value, F.col("annotator_id")).otherwise(vote_version())
 
 
-def newest_of_models(votes: DataFrame) -> DataFrame:
+def _newest_of_models(votes: DataFrame) -> DataFrame:
     """Keep of each version's votes on a text the newest, and all votes of people."""
     place = F.struct("voted_at", "vote_id")
     newest = F.max(place).over(Window.partitionBy("text_key", "voter", "rater"))

@@ -11,7 +11,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from pipelines.transforms.agreement import current, newest_decisions
+from pipelines.transforms.agreement import current
 from pipelines.vocabulary import Place, Tier, Voter
 
 MESSAGE_COUNTS = ["messages", "invalid", "redeliveries", "waiting", "records", "records_of_files"]
@@ -95,22 +95,6 @@ def votes_by_voter(votes: DataFrame) -> DataFrame:
 def redactions_by_type(tickets: DataFrame) -> DataFrame:
     """Count what was redacted: name (entity type), rows (found values)."""
     return _counted_by(tickets.select(F.explode("spans").alias("span")), F.col("span")["type"])
-
-
-def label_mix(tickets: DataFrame, decisions: DataFrame) -> DataFrame:
-    """Count records by the day they came and the label of their newest decision, accepted or not.
-
-    Args:
-        tickets: silver.tickets.
-        decisions: gold.decisions.
-
-    Returns:
-        day (UTC), label, records; a record without a label (nobody voted, or withheld) is not counted.
-    """
-    labelled = decisions.transform(newest_decisions).where(F.col("label").isNotNull()).select("record_id", "label")
-    told = tickets.join(labelled, on="record_id", how="inner")
-    counted = told.groupBy(F.col("received_day").alias("day"), "label").agg(F.sum(F.lit(1)).alias("records"))
-    return counted.select("day", "label", "records")
 
 
 def cluster_counts(tickets: DataFrame) -> DataFrame:
