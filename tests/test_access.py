@@ -13,7 +13,7 @@ from sqlglot.optimizer.simplify import simplify
 
 from pipelines.access import Level, Mask, read_access
 from pipelines.configuration import conf_dir
-from pipelines.contracts import TABLES
+from pipelines.contracts import TABLES, VIEWS
 from pipelines.errors import SettingsError
 from pipelines.grants import Names, statements
 from pipelines.jobs.exports import EXPORTED
@@ -24,10 +24,11 @@ NAMES = Names("main", "intent_")
 SQL = list(statements(ACCESS, NAMES))
 ROLES = list(ACCESS.groups)
 RIGHT = re.compile(
-    r"(?P<verb>GRANT|REVOKE) (?P<what>[A-Z ,]+) ON (?P<kind>CATALOG|SCHEMA|TABLE|VOLUME) (?P<object>[a-z_.]+) "
+    r"(?P<verb>GRANT|REVOKE) (?P<what>[A-Z ,]+) ON (?P<kind>CATALOG|SCHEMA|TABLE|VIEW|VOLUME) (?P<object>[a-z_.]+) "
     r"(?:TO|FROM) `(?P<group>[^`]+)`"
 )
-SEEN_OBJECTS = [("TABLE", name) for name in ACCESS.tables] + [("VOLUME", name) for name in ACCESS.volumes]
+LISTED = {"TABLE": ACCESS.tables, "VIEW": ACCESS.views, "VOLUME": ACCESS.volumes}
+SEEN_OBJECTS = [(kind, name) for kind, listed in LISTED.items() for name in listed]
 CELLS = [(role, kind, name) for role in ROLES for kind, name in SEEN_OBJECTS]
 ALL = {"SELECT", "MODIFY", "READ VOLUME", "WRITE VOLUME", "USE SCHEMA", "CREATE TABLE", "CREATE FUNCTION"}
 
@@ -62,14 +63,14 @@ def held(group: str, kind: str, name: str, before: set[str]) -> set[str]:
 
 EXPECTED = {
     "TABLE": {Level.NONE: set(), Level.READ: {"SELECT"}, Level.WRITE: {"SELECT", "MODIFY"}},
+    "VIEW": {Level.NONE: set(), Level.READ: {"SELECT"}, Level.WRITE: {"SELECT"}},
     "VOLUME": {Level.NONE: set(), Level.READ: {"READ VOLUME"}, Level.WRITE: {"READ VOLUME", "WRITE VOLUME"}},
 }
 
 
 @pytest.mark.parametrize(("role", "kind", "name"), CELLS, ids=lambda part: str(part))
 def test_every_cell_is_as_declared_whatever_was_there_before(role: str, kind: str, name: str) -> None:
-    listed = ACCESS.tables if kind == "TABLE" else ACCESS.volumes
-    expected = EXPECTED[kind][listed[name][role]]
+    expected = EXPECTED[kind][LISTED[kind][name][role]]
     everything = EXPECTED[kind][Level.WRITE]
     for before in (set[str](), everything):
         assert held(ACCESS.groups[role], kind, NAMES.of(name), before) == expected
@@ -77,10 +78,11 @@ def test_every_cell_is_as_declared_whatever_was_there_before(role: str, kind: st
     assert usable or not expected
 
 
-def test_the_matrix_has_every_table_and_every_role() -> None:
+def test_the_matrix_has_every_table_view_and_role() -> None:
     assert ROLES == ["analyst", "annotator", "ml_engineer", "platform", "privacy_officer"]
     assert set(ACCESS.tables) == {table.full_name for table in TABLES}
-    assert len(CELLS) == len(ROLES) * (len(TABLES) + 4) == 115
+    assert set(ACCESS.views) == {view.full_name for view in VIEWS}
+    assert len(CELLS) == len(ROLES) * (len(TABLES) + len(VIEWS) + 4) == 180
 
 
 def test_raw_text_is_for_jobs_and_the_privacy_officer_alone() -> None:
@@ -94,6 +96,15 @@ def test_raw_text_is_for_jobs_and_the_privacy_officer_alone() -> None:
     assert held(ACCESS.groups["analyst"], "SCHEMA", "main.intent_bronze", set(ALL)) == set()
     writers = {role for role in ROLES for name in ACCESS.tables if "MODIFY" in of_table(role, name)}
     assert writers == {"platform"}
+
+
+def test_a_view_on_raw_messages_shows_their_coordinates_only() -> None:
+    readers = [view for view in VIEWS if "bronze." in view.query]
+    assert [view.full_name for view in readers] == ["gold.lineage"]
+    (query,) = (view.query for view in readers)
+    (of_bronze,) = (part for part in query.split("UNION ALL") if "bronze." in part)
+    named = {column.name for column in sqlglot.parse_one(of_bronze, dialect="databricks").find_all(exp.Column)}
+    assert named == {"record_id", "ingested_at", "topic", "partition", "offset", "error_code"}
 
 
 def of_table(role: str, name: str) -> set[str]:
@@ -197,8 +208,10 @@ def test_no_table_with_a_policy_is_streamed_or_read_at_a_version() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda file: file["tables"].pop("gold.decisions"), "tables.gold.decisions: every table of the contracts"),
-        (lambda file: file["tables"].update({"gold.extra": ["none"] * 5}), "tables.gold.extra: every table"),
+        (lambda file: file["tables"].pop("gold.decisions"), "tables.gold.decisions: all of the contracts are listed"),
+        (lambda file: file["tables"].update({"gold.extra": ["none"] * 5}), "tables.gold.extra: all of the contracts"),
+        (lambda file: file["views"].pop("gold.lineage"), "views.gold.lineage: all of the contracts are listed"),
+        (lambda file: file["views"].update({"gold.lineage": ["write"] * 5}), "views.gold.lineage: a view is only read"),
         (lambda file: file["tables"].update({"gold.decisions": ["read"] * 4}), "tables.gold.decisions: must be a list"),
         (lambda file: file["tables"].update({"gold.decisions": ["own"] * 5}), "tables.gold.decisions: must be a list"),
         (lambda file: file["roles"].update(analyst="x`; DROP"), "roles.analyst: expected words"),

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from pipelines.configuration import build, read_layer, table
-from pipelines.contracts import TABLES
+from pipelines.contracts import TABLES, VIEWS
 from pipelines.errors import SettingsError
 from pipelines.settings_base import require
 
@@ -68,11 +68,13 @@ class Access:
     Attributes:
         groups: account group of each role.
         tables: what each role may do with each table of the contracts.
+        views: the same for views; they are only read.
         volumes: the same for volumes.
     """
 
     groups: Mapping[str, str]
     tables: Rights
+    views: Rights
     volumes: Rights
     policies: Policies
 
@@ -85,9 +87,12 @@ def read_access(path: Path) -> Access:
     """
     content = read_layer(path)
     groups = {role: read_name(group, f"roles.{role}") for role, group in table(content.pop("roles", None), "roles")}
-    tables, volumes = (read_rights(content.pop(key, None), list(groups), key) for key in ("tables", "volumes"))
-    access = Access(groups, tables, volumes, build(Policies, content, ""))
-    check_tables(access.tables)
+    kinds = ("tables", "views", "volumes")
+    tables, views, volumes = (read_rights(content.pop(kind, None), list(groups), kind) for kind in kinds)
+    access = Access(groups, tables, views, volumes, build(Policies, content, ""))
+    check_listed(tables, {one.full_name for one in TABLES}, "tables")
+    check_listed(views, {one.full_name for one in VIEWS}, "views")
+    check_read_only(views)
     check_policies(access)
     return access
 
@@ -111,10 +116,16 @@ def read_rights(listed: object, roles: list[str], key: str) -> Rights:
     return found
 
 
-def check_tables(tables: Rights) -> None:
-    """Refuse a matrix that leaves a table out, or names one that is not there."""
-    differing = sorted({one.full_name for one in TABLES} ^ tables.keys())
-    require(not differing, f"tables.{', '.join(differing)}", "every table of the contracts is listed, and no other")
+def check_listed(listed: Rights, declared: set[str], key: str) -> None:
+    """Refuse a matrix that leaves a table or view out, or names one that is not there."""
+    differing = sorted(declared ^ listed.keys())
+    require(not differing, f"{key}.{', '.join(differing)}", "all of the contracts are listed, and no other")
+
+
+def check_read_only(views: Rights) -> None:
+    """Refuse a right to write to a view."""
+    for name, levels in views.items():
+        require(Level.WRITE not in levels.values(), f"views.{name}", "a view is only read: none or read")
 
 
 def check_policies(access: Access) -> None:

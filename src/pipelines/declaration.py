@@ -1,4 +1,4 @@
-"""How a table is declared: columns with their meaning, a key, one writer; and what may run over its batches."""
+"""How a table and a view are declared: columns with their meaning; and what may run over a table's batches."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -53,6 +53,33 @@ class Table:
     def payload_names(self) -> list[str]:
         """Columns a transform delivers: all but the two the writer adds."""
         return self.column_names[: -len(WRITE_TRACE)]
+
+
+@dataclass(frozen=True)
+class View:
+    """A declared view: an answer that analysts need daily, kept as SQL so that a catalog can hold it for everybody.
+
+    Attributes:
+        columns: name and meaning of each, in the order of the query.
+        query: a SELECT over tables and earlier views by their full names.
+    """
+
+    schema: str
+    name: str
+    comment: str
+    columns: tuple[tuple[str, str], ...]
+    query: str
+
+    @property
+    def full_name(self) -> str:
+        """`schema.name`, as analysts type it."""
+        return f"{self.schema}.{self.name}"
+
+
+def declare_view(full_name: str, comment: str, query: str, **columns: str) -> View:
+    """Declare a view; each column by its meaning, units included."""
+    schema, name = full_name.split(".")
+    return View(schema, name, comment, tuple(columns.items()), query)
 
 
 def declare(

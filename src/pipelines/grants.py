@@ -10,6 +10,7 @@ from pipelines.access import Access, Level, Mask, Rights, RowFilter
 from pipelines.contracts import TABLES
 
 OF_TABLES = {Level.READ: ("SELECT",), Level.WRITE: ("SELECT", "MODIFY")}
+OF_VIEWS: dict[Level, tuple[str, ...]] = {Level.READ: ("SELECT",)}
 OF_VOLUMES = {Level.READ: ("READ VOLUME",), Level.WRITE: ("READ VOLUME", "WRITE VOLUME")}
 OF_SCHEMAS = {Level.READ: ("USE SCHEMA",), Level.WRITE: ("USE SCHEMA", "CREATE TABLE", "CREATE FUNCTION")}
 OF_ALL_IN_A_SCHEMA = ("SELECT", "MODIFY", "READ VOLUME", "WRITE VOLUME")
@@ -47,13 +48,14 @@ def statements(access: Access, names: Names) -> Iterator[str]:
             yield f"REVOKE {', '.join(OF_ALL_IN_A_SCHEMA)} ON SCHEMA {name} FROM `{group}`"
             yield from cell("SCHEMA", name, group, level, OF_SCHEMAS)
         yield from cells("TABLE", access.tables, role, group, names, OF_TABLES)
+        yield from cells("VIEW", access.views, role, group, names, OF_VIEWS)
         yield from cells("VOLUME", access.volumes, role, group, names, OF_VOLUMES)
 
 
 def schema_levels(access: Access, role: str) -> dict[str, Level]:
     """Say what a role needs of each schema: nothing, its use, or, to write a table, to make tables."""
     found: dict[str, Level] = {}
-    for listed in (access.tables, access.volumes):
+    for listed in (access.tables, access.views, access.volumes):
         for name, levels in listed.items():
             schema, level = name.partition(".")[0], levels[role]
             # A volume is made by the bundle: to write to one, using the schema is enough.
@@ -76,7 +78,7 @@ def cell(kind: str, name: str, group: str, level: Level, privileges: dict[Level,
     if not given:
         yield f"REVOKE ALL PRIVILEGES ON {kind} {name} FROM `{group}`"
         return
-    taken = [privilege for privilege in privileges[Level.WRITE] if privilege not in given]
+    taken = [privilege for privilege in privileges.get(Level.WRITE, given) if privilege not in given]
     if taken:
         yield f"REVOKE {', '.join(taken)} ON {kind} {name} FROM `{group}`"
     yield f"GRANT {', '.join(given)} ON {kind} {name} TO `{group}`"

@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -53,3 +54,19 @@ def test_java_has_room_for_what_it_compiles(lasting: bool, tmp_path: Path) -> No
     shown = subprocess.run(asked, env=environment, capture_output=True, text=True, check=True, timeout=60)
     (room,) = re.findall(r"\bReservedCodeCacheSize\s*=\s*(\d+)", shown.stdout)
     assert int(room) >= 200 * 1024**2
+
+
+def test_what_java_prints_goes_into_the_log_and_not_between_ours(tmp_path: Path) -> None:
+    code = f"""
+from pathlib import Path
+from pipelines.adapters.spark import open_session
+from pipelines.settings import SparkSettings
+folder = Path({str(tmp_path)!r})
+spark = open_session(SparkSettings(driver_memory="512m"), folder, folder / "logs", print)
+print("ours")
+spark._jvm.java.lang.System.out.println("Deleted 0 files")
+spark.stop()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.splitlines() == ["ours"]
+    assert "Deleted 0 files" in (tmp_path / "logs" / "spark.log").read_text(encoding="utf-8")

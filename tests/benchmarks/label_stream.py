@@ -32,6 +32,7 @@ from pipelines.adapters.model_files import PinnedVersions
 from pipelines.adapters.models import LanguageModel, build_voters, load_slm
 from pipelines.adapters.registry import pin_versions
 from pipelines.adapters.table_creation import ensure_tables
+from pipelines.adapters.views import view_query
 from pipelines.intents import Intent, load_intents, name_text
 from pipelines.jobs.labelling import label
 from pipelines.kernels.label_distributions import calibrate
@@ -39,7 +40,6 @@ from pipelines.labelling_settings import LabellingSettings, ModelSettings
 from pipelines.settings import Settings, SparkSettings
 from pipelines.simulated_text import mistype
 from pipelines.simulation import generate
-from pipelines.transforms.economy import labelling_economy
 from pipelines.transforms.evidence import weigh_votes
 from pipelines.transforms.labelling import Voters
 from pipelines.transforms.payloads import Ticket, parse_ticket
@@ -81,7 +81,7 @@ class Stream(Silver):
 
     def tiers(self) -> dict[str, dict[str, float]]:
         """How many texts each voter voted on, by how the votes came about, and the seconds of a core that they took."""
-        votes = read_table(self.spark, self.flow.store, tables.LABELS).transform(labelling_economy).collect()
+        votes = self.spark.sql(view_query(tables.COST_PER_LABEL, self.flow.store)).where("voter <> 'human'").collect()
         return {f"{row.voter} by {row.tier}": {"texts": row.texts, "core seconds": row.seconds} for row in votes}
 
 

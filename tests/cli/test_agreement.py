@@ -14,6 +14,7 @@ from pipelines.cli.opening import open_tables
 from pipelines.contracts import LABELS, TICKETS_SILVER
 from pipelines.workspace import open_workspace
 from tests.builders import frame, record, vote
+from tests.cli.workspaces import make_workspace
 
 INTENTS = "intents:\n- {name: card, examples: [b]}\n- {name: refund, examples: [d]}\n"
 TEXTS = {"r1": "card", "r2": "card", "r3": "refund", "r4": "unknown"}
@@ -22,10 +23,7 @@ TEXTS = {"r1": "card", "r2": "card", "r3": "refund", "r4": "unknown"}
 
 @pytest.fixture(scope="module")
 def workspace(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("agreement")
-    root = folder / "project"
-    (folder / "intents.yml").write_text(INTENTS, encoding="utf-8")
-    assert run(["init", str(root), "--intents", str(folder / "intents.yml")]) == 0
+    root = make_workspace(tmp_path_factory.mktemp("agreement"), INTENTS)
     models = [vote(label, 0.9, "memory", text=name, record_id=name) for name, label in TEXTS.items()]
     people = [
         vote(label, 1.0, text=name, record_id=name, annotator_id=annotator)
@@ -94,9 +92,8 @@ def test_agreement_is_shown_for_models_people_labels_and_annotators(told: Told) 
 def test_without_people_it_says_what_to_do(
     spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "intents.yml").write_text(INTENTS, encoding="utf-8")
-    assert run(["init", str(tmp_path / "empty"), "--intents", str(tmp_path / "intents.yml")]) == 0
+    root = make_workspace(tmp_path, INTENTS)
     capsys.readouterr()
-    assert run(["agreement", "-w", str(tmp_path / "empty")]) == 0
+    assert run(["agreement", "-w", str(root)]) == 0
     printed = capsys.readouterr()
-    assert (printed.out, "lakehouse annotate sample" in printed.err) == ("", True)
+    assert (printed.out, "lakehouse annotate sample --budget N --out FILE" in printed.err) == ("", True)

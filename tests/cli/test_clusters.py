@@ -12,6 +12,7 @@ from pipelines.cli.opening import open_tables
 from pipelines.contracts import TICKETS_SILVER
 from pipelines.workspace import open_workspace
 from tests.builders import frame, record
+from tests.cli.workspaces import make_workspace
 
 INTENTS = "intents:\n- {name: a, examples: [b]}\n- {name: c, examples: [d]}\n"
 TEXTS = ["<PERSON> lost my gold card", "<PERSON> lost my gold card!", "the parcel never arrived", "where is my refund"]
@@ -19,9 +20,7 @@ TEXTS = ["<PERSON> lost my gold card", "<PERSON> lost my gold card!", "the parce
 
 @pytest.fixture
 def workspace(spark: SparkSession, tmp_path: Path) -> Path:
-    root = tmp_path / "project"
-    (tmp_path / "intents.yml").write_text(INTENTS, encoding="utf-8")
-    assert run(["init", str(root), "--intents", str(tmp_path / "intents.yml")]) == 0
+    root = make_workspace(tmp_path, INTENTS)
     clusters = ["r0", "r0", "r2", "r3"]
     rows = [
         record(f"r{number}", text=text, cluster_id=cluster)

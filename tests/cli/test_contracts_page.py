@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.cli.app import run
-from pipelines.contracts import TABLES
+from pipelines.contracts import TABLES, VIEWS
 
 PAGE = Path(__file__).parents[2] / "docs" / "contracts.md"
 
@@ -22,6 +22,10 @@ def test_it_says_every_column_and_the_parts_of_nested_ones(capsys: pytest.Captur
     for table in TABLES:
         section = page.split(f"\n## {table.full_name}\n")[1].split("\n## ")[0]
         assert [name for name in table.column_names if f"| `{name}` |" not in section] == []
+    for view in VIEWS:
+        section = page.split(f"\n## {view.full_name}\n")[1].split("\n## ")[0]
+        assert [name for name, meaning in view.columns if f"| `{name}` | {meaning} |" not in section] == []
+        assert f"```sql{view.query}\n```" in section
     assert "| `record_id` | `string`, never null | SHA-256 (hex) that names the record" in page
     assert "| `links[].similarity` | `double` | Jaccard similarity" in page
     assert "`text \\| label,label" not in page

@@ -5,35 +5,36 @@ from pathlib import Path
 import pytest
 
 from pipelines.access import read_access
+from pipelines.adapters.delta import TableStore
+from pipelines.adapters.views import view_statements
 from pipelines.cli.app import run
 from pipelines.configuration import conf_dir
 from pipelines.grants import Names, statements
+from tests.cli.workspaces import make_workspace
 
 ROLES = conf_dir() / "roles.yml"
 
 
-def workspace(folder: Path, place: str) -> Path:
-    (folder / "intents.yml").write_text("intents:\n- {name: a, examples: [b]}\n- {name: c, examples: [d]}\n")
-    made = ["init", str(folder / place), "--intents", str(folder / "intents.yml"), "--place", place]
-    assert run(made) == 0
-    return folder / place
+INTENTS = "intents:\n- {name: a, examples: [b]}\n- {name: c, examples: [d]}\n"
 
 
 def test_it_writes_every_statement_under_the_names_of_the_workspace(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root = workspace(tmp_path, "databricks")
+    root = make_workspace(tmp_path, INTENTS, "--place", "databricks")
     monkeypatch.setenv("LAKEHOUSE_STORAGE__SCHEMA_PREFIX", "mine_")
     capsys.readouterr()
     assert run(["grants", "--workspace", str(root)]) == 0
-    expected = statements(read_access(ROLES), Names("main", "mine_"))
+    views = list(view_statements(TableStore("main", "", "mine_")))
+    assert " FROM main.mine_gold.decisions" in " ".join(views[0].split())
+    expected = [*views, *statements(read_access(ROLES), Names("main", "mine_"))]
     assert capsys.readouterr().out == "".join(f"{statement};\n" for statement in expected)
 
 
 def test_the_workspaces_own_roles_go_before_the_shipped_ones(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    root = workspace(tmp_path, "databricks")
+    root = make_workspace(tmp_path, INTENTS, "--place", "databricks")
     own = ROLES.read_text(encoding="utf-8").replace("intent-analysts", "data analysts")
     (root / "roles.yml").write_text(own, encoding="utf-8")
     capsys.readouterr()
@@ -44,5 +45,5 @@ def test_the_workspaces_own_roles_go_before_the_shipped_ones(
 
 
 def test_tables_in_folders_have_no_rights_to_write(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["grants", "--workspace", str(workspace(tmp_path, "local"))]) == 64
+    assert run(["grants", "--workspace", str(make_workspace(tmp_path, INTENTS, "--place", "local"))]) == 64
     assert "set storage.catalog" in capsys.readouterr().err

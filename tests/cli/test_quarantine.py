@@ -15,6 +15,7 @@ from pipelines.cli.opening import open_tables
 from pipelines.contracts import LABELS, TICKETS_SILVER
 from pipelines.workspace import open_workspace
 from tests.builders import frame, record, vote
+from tests.cli.workspaces import make_workspace
 
 INTENTS = "intents:\n- {name: card, examples: [b]}\n- {name: refund, examples: [d]}\n"
 CARD, REFUND, OTHER = (digit * 64 for digit in "bec")
@@ -24,10 +25,7 @@ Printed = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def workspace(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("quarantine")
-    root = folder / "project"
-    (folder / "intents.yml").write_text(INTENTS, encoding="utf-8")
-    assert run(["init", str(root), "--intents", str(folder / "intents.yml")]) == 0
+    root = make_workspace(tmp_path_factory.mktemp("quarantine"), INTENTS)
     with (root / "lakehouse.yml").open("a", encoding="utf-8") as file:
         file.write("gate: {audit_share: 0.2, calibration_share: 0.35}\n")
     texts = {CARD: "<PERSON> lost a card", REFUND: "a refund, [/maybe]", OTHER: "=nobody knows"}

@@ -9,15 +9,14 @@ from pyspark.sql import SparkSession
 from pipelines.cli import tidying
 from pipelines.cli.app import run
 from pipelines.contracts import COMMANDS, DECISIONS
+from tests.cli.workspaces import make_workspace
 
 INTENTS = "intents:\n- {name: a, examples: [b]}\n- {name: c, examples: [d]}\n"
 
 
 @pytest.fixture
 def workspace(spark: SparkSession, tmp_path: Path) -> Path:
-    (tmp_path / "intents.yml").write_text(INTENTS, encoding="utf-8")
-    root = tmp_path / "project"
-    assert run(["init", str(root), "--intents", str(tmp_path / "intents.yml")]) == 0
+    root = make_workspace(tmp_path, INTENTS)
     assert run(["sql", "select 1", "--workspace", str(root)]) == 0
     return root
 

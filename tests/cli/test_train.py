@@ -15,6 +15,7 @@ from pipelines.cli.app import run
 from pipelines.intents import load_intents
 from pipelines.workspace import Workspace, open_workspace
 from tests.builders import cast_on
+from tests.cli.workspaces import make_workspace
 
 CARDS = [
     "I lost my card",
@@ -27,11 +28,9 @@ REFUNDS = ["I want my money back", "please refund my order", "refund me", "when 
 INTENTS = [("card_lost", CARDS), ("refund", REFUNDS), ("login", ["I cannot log in"])]
 
 
-def make_workspace(folder: Path, intents: list[tuple[str, list[str]]]) -> Path:
+def workspace_of(folder: Path, intents: list[tuple[str, list[str]]]) -> Path:
     entries = [{"name": name, "examples": examples} for name, examples in intents]
-    (folder / "intents.yml").write_text(json.dumps({"intents": entries}), encoding="utf-8")
-    assert run(["init", str(folder / "project"), "--intents", str(folder / "intents.yml")]) == 0
-    return folder / "project"
+    return make_workspace(folder, json.dumps({"intents": entries}))
 
 
 def pinned(opened: Workspace) -> PinnedVersions:
@@ -41,7 +40,7 @@ def pinned(opened: Workspace) -> PinnedVersions:
 def test_a_student_is_trained_registered_and_votes(
     spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    opened = open_workspace(make_workspace(tmp_path, INTENTS))
+    opened = open_workspace(workspace_of(tmp_path, INTENTS))
     capsys.readouterr()
     assert run(["train", "--json", "--workspace", str(opened.root)]) == 0
     report = json.loads(capsys.readouterr().out)
@@ -67,7 +66,7 @@ def test_a_student_is_trained_registered_and_votes(
 def test_an_ml_engineer_finds_how_it_was_trained_and_loads_it_with_mlflow(
     spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    opened = open_workspace(make_workspace(tmp_path, INTENTS[:2]))
+    opened = open_workspace(workspace_of(tmp_path, INTENTS[:2]))
     assert run(["train", "--no-promote", "--workspace", str(opened.root)]) == 0
     assert "lakehouse model promote intent-student 1" in capsys.readouterr().out
     assert pinned(opened).student is None
@@ -87,6 +86,6 @@ def test_an_ml_engineer_finds_how_it_was_trained_and_loads_it_with_mlflow(
 def test_without_enough_examples_it_says_what_is_missing(
     spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    project = make_workspace(tmp_path, [INTENTS[0], INTENTS[2]])
+    project = workspace_of(tmp_path, [INTENTS[0], INTENTS[2]])
     assert run(["train", "--workspace", str(project)]) == 65
     assert "at least two intents need 5 each (login has 1)" in " ".join(capsys.readouterr().err.split())

@@ -8,16 +8,14 @@ import pytest
 from pipelines.adapters.registry import pin_versions
 from pipelines.cli.app import run
 from pipelines.workspace import open_workspace
+from tests.cli.workspaces import make_workspace
 
 INTENTS = "intents:\n- {name: a, examples: [b]}\n- {name: c, examples: [d]}\n"
 
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("versions")
-    (folder / "intents.yml").write_text(INTENTS, encoding="utf-8")
-    assert run(["init", str(folder / "project"), "--intents", str(folder / "intents.yml")]) == 0
-    return folder / "project"
+    return make_workspace(tmp_path_factory.mktemp("versions"), INTENTS)
 
 
 def typed(workspace: Path, *arguments: object) -> int:

@@ -14,14 +14,14 @@ from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 from sklearn.metrics import cohen_kappa_score
 
-from pipelines import faults
 from pipelines.adapters.delta import BatchWrite, TableStore, append_once, read_table
 from pipelines.adapters.table_creation import ensure_tables
 from pipelines.contracts import AGREEMENT, AGREEMENT_COUNTS, ANNOTATOR_QUALITY, LABELS, TABLES
-from pipelines.faults import VARIABLE
+from pipelines.faults import InjectedFaultError
 from pipelines.intents import LabelSet
 from pipelines.jobs.agreement import measure_agreement, read_measured
 from tests.builders import NOON, Values, frame, vote
+from tests.crashes import failing_at
 
 NAMES = list("abc")
 TEXTS = 30
@@ -250,18 +250,13 @@ def test_what_is_counted_says_how_often_people_agree_and_who_is_good(make_lake: 
     assert [round(one["votes"]) for one in found["cleo"]["mistakes"]] == [6, 6, 6]
 
 
-def test_a_run_that_was_cut_off_is_finished_by_the_next_one(
-    make_lake: Callable[[], Lake], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_was_cut_off_is_finished_by_the_next_one(make_lake: Callable[[], Lake]) -> None:
     lake, votes = make_lake(), all_votes()
-    monkeypatch.setattr(faults, "_passages", {})
     points = ("after_annotator_quality", "after_agreement", "after_agreement_counts")
     for point, part in zip(points, np.array_split(np.arange(len(votes)), 3), strict=True):
         lake.arrive([votes[place] for place in part])
-        monkeypatch.setenv(VARIABLE, f"{point}:raise")
-        with pytest.raises(Exception, match=point):
+        with failing_at(point), pytest.raises(InjectedFaultError, match=point):
             lake.measure()
-        monkeypatch.delenv(VARIABLE)
     lake.measure()
     assert_equal(lake.agreement(), recompute(votes))
     assert set(lake.annotators()) == set(ANNOTATORS)

@@ -10,12 +10,12 @@ import pytest
 from pyspark.sql import SparkSession
 
 from pipelines import contracts as tables
-from pipelines import faults
 from pipelines.adapters.delta import BatchWrite, append_once, read_table
 from pipelines.errors import PipelineError
 from pipelines.jobs.commanding import count_kept_out, find_kept_out, request, vote_again
 from pipelines.transforms.commands import Choice, Command, commands
 from pipelines.vocabulary import Action
+from tests.crashes import failing_at
 from tests.jobs.conftest import Lake, new_lake, ticket, votes_of
 
 TICKETS = [
@@ -71,15 +71,10 @@ def lake(past: Lake, tmp_path: Path) -> Lake:
 
 
 @pytest.mark.parametrize("point", ["after_decisions", "after_move_quarantine_tickets"])
-def test_discard_and_replay_are_each_others_undoing_even_after_a_crash(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch, point: str
-) -> None:
+def test_discard_and_replay_are_each_others_undoing_even_after_a_crash(lake: Lake, point: str) -> None:
     ask(lake, Action.DISCARD, reason="confidence_below_threshold")
-    monkeypatch.setattr(faults, "_passages", {})
-    monkeypatch.setenv(faults.VARIABLE, point)
-    with pytest.raises(PipelineError):
+    with failing_at(point), pytest.raises(PipelineError, match="InjectedFaultError"):
         lake.run("gate")
-    monkeypatch.delenv(faults.VARIABLE)
     # Whatever a reader sees in between, he sees each record in one place.
     halfway = lake.count().ledger
     assert (halfway["in_two_places"], halfway["unplaced"], halfway["difference"]) == (0, 0, 0)

@@ -20,6 +20,7 @@ from pipelines.adapters.kafka import OutgoingMessage, ensure_topic
 from pipelines.errors import PipelineError
 from pipelines.faults import VARIABLE
 from pipelines.settings import ClusterSettings, IntakeSettings, KafkaSettings, Settings, SparkSettings
+from tests.crashes import failing_at
 from tests.jobs.conftest import STAGES, Lake, by_chance, new_lake, ticket
 
 POINTS = {
@@ -124,15 +125,6 @@ def passage(control: Lake, table: str, batch: str) -> int:
     return {"first": 1, "middle": (batches + 1) // 2, "last": batches}[batch]
 
 
-def crash_in_process(lake: Lake, stage: str, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run a stage into a fault that raises."""
-    monkeypatch.setattr("pipelines.faults._passages", {})
-    monkeypatch.setitem(os.environ, VARIABLE, fault)
-    with pytest.raises(PipelineError, match="InjectedFaultError"):
-        lake.run(stage)
-    monkeypatch.delitem(os.environ, VARIABLE)
-
-
 def kill(lake: Lake, stage: str, fault: str) -> None:
     """Run a stage in a process of its own into a fault that kills it."""
     pickled = lake.root.parent / "lake.pickle"
@@ -172,11 +164,13 @@ def assert_routed_by_stored_votes(lake: Lake) -> None:
     ],
 )
 def test_an_exception_between_writes_changes_nothing_in_the_end(
-    pasts: dict[str, Lake], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: str, batch: str
+    pasts: dict[str, Lake], tmp_path: Path, point: str, batch: str
 ) -> None:
     stage, table = POINTS[point]
     lake = pasts[stage].copy(tmp_path / "lake")
-    crash_in_process(lake, stage, f"{point}:raise@{passage(pasts['end'], table, batch)}", monkeypatch)
+    fault = f"{point}:raise@{passage(pasts['end'], table, batch)}"
+    with failing_at(fault), pytest.raises(PipelineError, match="InjectedFaultError"):
+        lake.run(stage)
     lake.run(stage)
     assert_nothing_happened(lake, pasts, stage)
 

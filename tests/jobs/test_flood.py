@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import faults
 from pipelines.adapters.delta import BatchWrite, append_once, table_version
 from pipelines.contracts import CLUSTER_MERGES, LABELS, TICKETS_SILVER
 from pipelines.declaration import Table
@@ -20,6 +19,7 @@ from pipelines.jobs.manifests import DATASET
 from pipelines.jobs.publication import Provenance, policy_of
 from pipelines.jobs.relabelling import find_former, relabel
 from tests.builders import Values, frame, record, vote
+from tests.crashes import failing_at
 from tests.jobs.conftest import Lake, ticket
 
 MakeLake = Callable[..., Lake]
@@ -127,17 +127,12 @@ def test_what_reached_gold_leaves_it_with_the_one_too_many_and_when_clusters_bec
     assert (ledger["record_difference"], ledger["in_two_places"], ledger["pending"]) == (0, 0, 1)
 
 
-def test_a_batch_that_is_repeated_with_the_guard_off_places_what_it_had_decided(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_batch_that_is_repeated_with_the_guard_off_places_what_it_had_decided(lake: Lake) -> None:
     arrive(lake, "a", range(1, 3))
     lake.run("gate")
     arrive(lake, "a", range(3, 4))
-    monkeypatch.setattr(faults, "_passages", {})
-    monkeypatch.setenv(faults.VARIABLE, "after_decisions")
-    with pytest.raises(PipelineError):
+    with failing_at("after_decisions"), pytest.raises(PipelineError, match="InjectedFaultError"):
         lake.run("gate")
-    monkeypatch.delenv(faults.VARIABLE)
     lake.settings = replace(lake.settings, gate=replace(lake.settings.gate, look_alikes_on_one_word=0))
     lake.run("gate")
     assert places(lake) == {"gold": 0, "quarantine": 3}

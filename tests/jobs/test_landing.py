@@ -12,9 +12,9 @@ import pytest
 
 from pipelines.contracts import LABEL_FILES, LANDED_FILES
 from pipelines.errors import CheckpointMismatchError, PipelineError
-from pipelines.faults import VARIABLE
 from pipelines.jobs.runner import run_continuously
 from pipelines.jobs.streaming import SINKS, STREAMS, bronze_label_files, bronze_landed_files
+from tests.crashes import failing_at
 from tests.jobs.conftest import Lake
 from tests.leaks import find_leaks
 
@@ -29,7 +29,6 @@ PERSON = "Wilhelmina Featherstonehaugh"
 
 @pytest.fixture
 def lake(make_lake: MakeLake, monkeypatch: pytest.MonkeyPatch) -> Lake:
-    monkeypatch.setattr("pipelines.faults._passages", {})
     # The tickets' own stream has no part in this.
     for stage, tables in PARTS.items():
         monkeypatch.setitem(STREAMS, stage, tuple(tables))
@@ -78,14 +77,10 @@ def test_each_file_is_read_once_and_no_more_than_asked_for_at_a_time(lake: Lake)
 
 
 @pytest.mark.parametrize("point", [pytest.param("after_landed_files", marks=pytest.mark.slow), "after_label_files"])
-def test_a_crash_after_a_write_loses_and_doubles_no_file(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch, point: str
-) -> None:
+def test_a_crash_after_a_write_loses_and_doubles_no_file(lake: Lake, point: str) -> None:
     drop(lake, "a.csv", "b.csv")
-    monkeypatch.setitem(os.environ, VARIABLE, point)
-    with pytest.raises(PipelineError, match="InjectedFaultError"):
+    with failing_at(point), pytest.raises(PipelineError, match="InjectedFaultError"):
         lake.run("bronze")
-    monkeypatch.delitem(os.environ, VARIABLE)
     # What comes in between may not take the place of what the broken batch has written already.
     drop(lake, "c.csv")
     lake.run("bronze")

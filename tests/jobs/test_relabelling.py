@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
-from pipelines import faults
+from pipelines.faults import InjectedFaultError
 from pipelines.intents import LabelSet
 from pipelines.jobs.relabelling import Relabelled, count_former, find_former, relabel
+from tests.crashes import failing_at
 from tests.jobs.conftest import Lake, by_first_word, new_lake, ticket, votes_of
 
 NOW = LabelSet(("card_gone", "refund_status", "login"), {"card_lost": "card_gone"}, frozenset({"refund"}))
@@ -43,14 +44,11 @@ def relabelled(lake: Lake) -> Relabelled:
     return counted
 
 
-def test_gold_follows_the_label_set_and_no_vote_changes(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gold_follows_the_label_set_and_no_vote_changes(lake: Lake) -> None:
     votes = lake.rows("silver.labels", "vote_id", "label", "confidence")
     assert lake.rows("gold.training_examples", "label") == [("card_lost",), ("login",), ("refund",)]
-    monkeypatch.setattr(faults, "_passages", {})
-    monkeypatch.setenv(faults.VARIABLE, "after_voting_anew")
-    with pytest.raises(faults.InjectedFaultError):
+    with failing_at("after_voting_anew"), pytest.raises(InjectedFaultError):
         relabelled(lake)
-    monkeypatch.delenv(faults.VARIABLE)
     counted = relabelled(lake)
     assert counted == Relabelled(1, 2, {"refund": 2, "card_lost": 1}, {"gold": 2, "quarantine": 1})
     # The doubtful one is sure now; what was renamed keeps its text and place.

@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
-from pipelines import faults
 from pipelines.errors import VerificationError
+from pipelines.faults import InjectedFaultError
 from pipelines.jobs import reprocessing
 from pipelines.jobs.reprocessing import Reprocessed, delete_old_files, reprocess_silver
+from tests.crashes import failing_at
 from tests.jobs.conftest import STAGES, Lake, new_lake, ticket
 from tests.leaks import find_leaks
 
@@ -136,15 +137,10 @@ def test_streams_go_on_and_a_second_run_finds_nothing_to_do(lake: Lake) -> None:
         "after_gold_training_examples",
     ],
 )  # fmt: skip
-def test_a_run_that_was_cut_off_is_finished_by_the_next(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch, point: str
-) -> None:
+def test_a_run_that_was_cut_off_is_finished_by_the_next(lake: Lake, point: str) -> None:
     before = books(lake)
-    monkeypatch.setattr(faults, "_passages", {})
-    monkeypatch.setenv(faults.VARIABLE, point)
-    with pytest.raises(faults.InjectedFaultError):
+    with failing_at(point), pytest.raises(InjectedFaultError):
         reprocess(lake)
-    monkeypatch.delenv(faults.VARIABLE)
     reprocess(lake)
     assert NAME not in texts(lake)
     assert books(lake) == before

@@ -12,8 +12,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from pipelines.errors import CheckpointMismatchError, PipelineError, StorageError
-from pipelines.faults import VARIABLE
 from pipelines.jobs.runner import run_continuously
+from tests.crashes import failing_at
 from tests.jobs.conftest import STAGES, Lake, by_chance, new_lake, raw, ticket
 from tests.small_disk import SmallDisk
 
@@ -249,17 +249,12 @@ def test_features_describe_each_record_once_with_a_version_on_every_row(make_lak
     assert set(map(repr, first)) < set(map(repr, later))
 
 
-def test_a_batch_of_features_that_is_written_twice_stands_once(
-    make_lake: MakeLake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_batch_of_features_that_is_written_twice_stands_once(make_lake: MakeLake) -> None:
     lake = make_lake()
     lake.send(*TICKETS)
     lake.run("bronze", "silver")
-    monkeypatch.setattr("pipelines.faults._passages", {})
-    monkeypatch.setitem(os.environ, VARIABLE, "after_features")
-    with pytest.raises(PipelineError, match="InjectedFaultError"):
+    with failing_at("after_features"), pytest.raises(PipelineError, match="InjectedFaultError"):
         lake.run("features")
-    monkeypatch.delitem(os.environ, VARIABLE)
     before = lake.rows("silver.text_features", "record_id", "key_phrases")
     lake.run("features")
     assert len(before) == 7

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from pyspark.sql import SparkSession
 
-from pipelines.contracts import LABELS
-from pipelines.transforms.economy import cluster_disagreement, cluster_sample, labelling_economy, questions
+from pipelines.contracts import COST_PER_LABEL, LABELS, VOTES
+from pipelines.transforms.economy import cluster_disagreement, cluster_sample, questions
 from pipelines.transforms.quality import votes_by_voter
 from tests.builders import NOON, Values, frame, vote
 
@@ -34,7 +34,9 @@ def test_a_text_costs_once_however_many_records_have_it(spark: SparkSession) -> 
         asked("a", "h3", "c", 60 * 24, record_id="r5"),
         vote("a", 0.9, "human"),
     )
-    rows = votes.transform(labelling_economy).orderBy("day", "tier").collect()
+    votes.createOrReplaceTempView("cast_votes")
+    query = COST_PER_LABEL.query.replace("silver.votes", f"({VOTES.query})").replace("silver.labels", "cast_votes")
+    rows = spark.sql(query).where("voter = 'slm'").orderBy("day", "tier").collect()
     told = [(str(row.day), row.tier, row.votes, row.texts, row.tokens_in, row.tokens_out, row.seconds) for row in rows]
     assert told == [
         ("2026-01-05", "cache", 1, 1, 0, 0, 0.0),

@@ -64,6 +64,9 @@ SMALL_BATCHES = {
 CODE_CACHE = "240m"
 """What Java gives its two compilers together."""
 
+STREAMS = (1, 2)
+"""Standard output and standard error."""
+
 REMEMBERED = (
     "functions",
     "PythonUtils",
@@ -148,7 +151,7 @@ def open_session(
     variables = {f"spark.executorEnv.{name}": value for name, value in warming(warm, policy, scratch).items()}
     for key, value in {**local, **variables}.items():
         builder = builder.config(key, value)
-    with stderr_to(logs / "spark.log"):
+    with output_to(logs / "spark.log"):
         opened = builder.getOrCreate()
     remember_classes(opened)
     return opened
@@ -208,17 +211,23 @@ def local_configuration(
 
 
 @contextmanager
-def stderr_to(path: Path) -> Iterator[None]:
-    """Give processes started inside this block a file as stderr: the JVM and its workers inherit it for good."""
+def output_to(path: Path) -> Iterator[None]:
+    """Give processes started inside this block a file for their output: the JVM and its workers inherit it for good.
+
+    What Java prints by itself, such as VACUUM's count of deleted files, would stand in the middle of our JSON.
+    """
+    sys.stdout.flush()
     sys.stderr.flush()
-    saved = os.dup(2)
+    saved = [os.dup(stream) for stream in STREAMS]
     with path.open("ab") as file:
-        os.dup2(file.fileno(), 2)
+        for stream in STREAMS:
+            os.dup2(file.fileno(), stream)
     try:
         yield
     finally:
-        os.dup2(saved, 2)
-        os.close(saved)
+        for stream, own in zip(STREAMS, saved, strict=True):
+            os.dup2(own, stream)
+            os.close(own)
 
 
 def worker_count(spark: SparkSession) -> int:

@@ -1,41 +1,97 @@
-"""What analysts find in SQL beside the tables: their names, and the readers' views."""
+"""What analysts find in SQL beside the tables: their names, the declared views, and views of this session."""
+
+import re
+from collections.abc import Iterator, Sequence
 
 from pyspark.sql import DataFrame, SparkSession
 
 from pipelines import contracts as tables
 from pipelines.adapters.delta import TableStore, read_place, read_table
-from pipelines.declaration import Table
+from pipelines.declaration import Table, View
 from pipelines.transforms.agreement_counts import newest_measures, newest_quality
 from pipelines.transforms.assurance import mark_suspect
 from pipelines.transforms.clusters import current_clusters
 from pipelines.transforms.documents import annotations, documents, quality_metrics
 from pipelines.transforms.duplicates import weigh
-from pipelines.transforms.economy import cluster_disagreement, labelling_economy
+from pipelines.transforms.economy import cluster_disagreement
 from pipelines.vocabulary import Place
+
+NAMED = "spark.lakehouse.named"
+"""Session setting: the folder whose tables have the names."""
 
 
 def register_views(spark: SparkSession, store: TableStore) -> None:
-    """Give tables that stand by path their names in SQL, and every place a reader's view `..._current`.
+    """Give tables that stand by path and the declared views their names in SQL, and every place a view `..._current`.
 
     A place's view hides the old row of a record that is being moved (see `transforms.agreement.current`);
     silver_tickets_current gives each ticket the cluster that its own has become part of,
     gold_training_examples_weighted how many identical records each example stands for, gold_training_examples_suspect
-    whether a suspended certificate vouches for it no more; silver_labels_economy what votes
-    cost, silver_labels_disagreement how often a cluster's vote is not what its text would have got;
+    whether a suspended certificate vouches for it no more;
+    silver_labels_disagreement how often a cluster's vote is not what its text would have got;
     gold_agreement_current and gold_annotator_quality_current the newest figures; gold_documents, gold_annotations and
     gold_quality_metrics the way of each record from its source to its place.
     """
     name_tables(spark, store)
+    for statement in () if store.catalog else view_statements(store):
+        spark.sql(statement)
     for name, frame in {**views_of_places(spark, store), **views_of_votes(spark, store)}.items():
         frame.createOrReplaceTempView(name)
 
 
 def name_tables(spark: SparkSession, store: TableStore) -> None:
-    """Give every table its name in the session's catalog; in a catalog they have theirs."""
+    """Give every table its name in the session's catalog; in a catalog they have theirs.
+
+    A session that goes on to another workspace forgets the names of the one before.
+    """
+    setting = f"{NAMED}.{store.schema_prefix}"
+    moved = spark.conf.get(setting, store.root_uri) != store.root_uri
     for table in () if store.catalog else tables.TABLES:
         schema = f"{store.schema_prefix}{table.schema}"
         spark.sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        if moved:
+            # They stand by path: only the name goes.
+            spark.sql(f"DROP TABLE IF EXISTS {schema}.{table.name}")
         spark.sql(f"CREATE TABLE IF NOT EXISTS {schema}.{table.name} USING delta LOCATION '{store.path(table)}'")
+    if not store.catalog:
+        spark.conf.set(setting, store.root_uri)
+
+
+def ensure_views(spark: SparkSession, store: TableStore) -> None:
+    """Make the declared views that are missing in a catalog; elsewhere each session has its own.
+
+    Those that stand are left alone: in Unity Catalog a view that is replaced loses the rights on it, so
+    `lakehouse grants --apply` renews both together.
+    """
+    if store.catalog:
+        missing = [view for view in tables.VIEWS if not spark.catalog.tableExists(view_name(view, store))]
+        for statement in view_statements(store, missing):
+            spark.sql(statement)
+
+
+def view_statements(store: TableStore, views: Sequence[View] = tables.VIEWS) -> Iterator[str]:
+    """Write the statements that make or renew declared views, with their comments."""
+    for view in views:
+        columns = ", ".join(f"{name} COMMENT {quoted(meaning)}" for name, meaning in view.columns)
+        name, query = view_name(view, store), view_query(view, store)
+        yield f"CREATE OR REPLACE VIEW {name} ({columns}) COMMENT {quoted(view.comment)} AS {query}"
+
+
+def view_query(view: View, store: TableStore) -> str:
+    """Write the query of a view over the tables where they stand."""
+    names = {table.full_name: store.name(table) for table in tables.TABLES}
+    names |= {other.full_name: view_name(other, store) for other in tables.VIEWS}
+    return re.sub(r"\b[a-z]+\.[a-z_]+\b", lambda found: names.get(found[0], found[0]), view.query)
+
+
+def view_name(view: View, store: TableStore) -> str:
+    """Name of a view in SQL."""
+    schema = f"{store.schema_prefix}{view.schema}"
+    return f"{store.catalog}.{schema}.{view.name}" if store.catalog else f"{schema}.{view.name}"
+
+
+def quoted(text: str) -> str:
+    """Write a text as a literal of SQL."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def views_of_places(spark: SparkSession, store: TableStore) -> dict[str, DataFrame]:
@@ -65,7 +121,6 @@ def views_of_votes(spark: SparkSession, store: TableStore) -> dict[str, DataFram
     votes, tickets = read(tables.LABELS), read(tables.TICKETS_SILVER)
     agreement = read(tables.AGREEMENT).transform(newest_measures)
     return {
-        "silver_labels_economy": votes.transform(labelling_economy),
         "silver_labels_disagreement": votes.transform(cluster_disagreement),
         "gold_annotations": votes.transform(annotations),
         "gold_agreement_current": agreement,

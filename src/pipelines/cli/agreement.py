@@ -19,7 +19,10 @@ from pipelines.workspace import Workspace, find_workspace
 Rows = Sequence[Mapping[str, Any]]
 SHOWN_ID = 12
 MOST_LABELS = 10
-NOBODY = "Nobody has labelled yet, so there is nothing to compare models with. Type: lakehouse annotate sample"
+NOBODY = (
+    "Nobody has labelled yet, so there is nothing to compare models with. "
+    "Type: lakehouse annotate sample --budget N --out FILE"
+)
 
 
 def agreement(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.screens import out
-from pipelines.contracts import TABLES
+from pipelines.contracts import TABLES, VIEWS
 from pipelines.contracts.exports import LAYERS
 from pipelines.contracts.page import write_page
 
@@ -14,8 +14,8 @@ from pipelines.contracts.page import write_page
 def contracts(
     out_file: Annotated[Path | None, typer.Option("--out", help="File to write; default: print it.")] = None,
 ) -> None:
-    """Write every table and exported file, column by column, in Markdown."""
-    page = write_page(TABLES, LAYERS)
+    """Write every table, view and exported file, column by column, in Markdown."""
+    page = write_page(TABLES, VIEWS, LAYERS)
     if out_file is None:
         out.file.write(page)
     else:

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from pipelines.access import read_access
-from pipelines.cli.opening import open_spark, open_tables
+from pipelines.adapters.views import view_statements
+from pipelines.cli.opening import open_spark, open_tables, table_store
 from pipelines.cli.options import WorkspaceOption
 from pipelines.cli.screens import out, say
 from pipelines.configuration import conf_dir
@@ -26,7 +27,7 @@ def grants(
         bool, typer.Option("--apply", help="Carry the statements out, as an owner of catalog and schemas.")
     ] = False,
 ) -> None:
-    """Write the SQL of who may do what with which table and volume: grants, column masks, row filters."""
+    """Write the SQL of who may do what: the views, column masks, row filters, and grants on all that is there."""
     found = find_workspace(workspace)
     storage, own = found.settings.storage, found.root / FILE
     if not storage.catalog:
@@ -35,7 +36,9 @@ def grants(
             "protected by the rights of their folders."
         )
     access = read_access(file or (own if own.is_file() else conf_dir() / FILE))
-    written = list(statements(access, Names(storage.catalog, storage.schema_prefix)))
+    # Databricks drops the rights on a view that is replaced: views and rights are made together.
+    rights = statements(access, Names(storage.catalog, storage.schema_prefix))
+    written = [*view_statements(table_store(found)), *rights]
     if not apply:
         out.file.write("".join(f"{statement};\n" for statement in written))
         return

@@ -18,6 +18,7 @@ from pipelines.adapters.redactor import build_redactor
 from pipelines.adapters.spark import open_session, session
 from pipelines.adapters.table_creation import ensure_tables
 from pipelines.adapters.text_annotator import build_annotator
+from pipelines.adapters.views import ensure_views
 from pipelines.cli.screens import say
 from pipelines.configuration import load_settings
 from pipelines.declaration import Table
@@ -86,9 +87,10 @@ def table_store(workspace: Workspace) -> TableStore:
 
 
 def open_tables(workspace: Workspace, spark: SparkSession, tables: tuple[Table, ...] = contracts.TABLES) -> TableStore:
-    """Create missing tables and say where they stand."""
+    """Create missing tables, and in a catalog missing views, and say where they stand."""
     store = table_store(workspace)
     ensure_tables(spark, store, tables)
+    ensure_views(spark, store)
     return store
 
 

@@ -5,17 +5,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from pyspark.sql import types as T
 
 from pipelines.contracts.exports import Layer
-from pipelines.declaration import Table
+from pipelines.declaration import Table, View
 
 HEAD = """# What flows
 
-Every table and every exported file, column by column. This page is made of the contracts in `src/pipelines/contracts/`
+Every table, view and exported file, column by column. This page is made of the contracts in `src/pipelines/contracts/`
 by `lakehouse contracts --out docs/contracts.md`; the same comments stand on the tables themselves. A table's `owner` is
-the one job that writes it.
+the one job that writes it. A view holds nothing of its own: its query stands with it.
 """
 
 
-def write_page(tables: Sequence[Table], layers: Sequence[Layer]) -> str:
+def write_page(tables: Sequence[Table], views: Sequence[View], layers: Sequence[Layer]) -> str:
     """Write the page, in Markdown."""
     overview = rows(
         ("table", "a row is", "owner", "key", "version"),
@@ -24,7 +24,11 @@ def write_page(tables: Sequence[Table], layers: Sequence[Layer]) -> str:
             for one in tables
         ),
     )
-    parts = [HEAD, overview, *map(describe_table, tables), *map(describe_layer, layers)]
+    answers = rows(
+        ("view", "what it tells"), ((f"[{one.full_name}](#{anchor(one.full_name)})", one.comment) for one in views)
+    )
+    sections = (*map(describe_table, tables), *map(describe_view, views), *map(describe_layer, layers))
+    parts = [HEAD, overview, answers, *sections]
     return "\n".join(parts)
 
 
@@ -32,6 +36,12 @@ def describe_table(table: Table) -> str:
     """Write the section of one table."""
     facts = f"{table.comment}. Version {table.version}, key {key_of(table)}, written by the job `{table.writer}`.\n"
     return "\n".join((f"## {table.full_name}\n", facts, columns_of(table.columns)))
+
+
+def describe_view(view: View) -> str:
+    """Write the section of one view, with its query."""
+    columns = rows(("column", "meaning"), ((f"`{name}`", meaning) for name, meaning in view.columns))
+    return "\n".join((f"## {view.full_name}\n", f"{view.comment}.\n", columns, f"```sql{view.query}\n```\n"))
 
 
 def describe_layer(layer: Layer) -> str:

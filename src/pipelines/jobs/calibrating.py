@@ -136,5 +136,6 @@ def too_few(fitted: Fitted) -> str:
     return (
         f"Too few labels to calibrate by: people voted on {fitted.rows} records of the calibration sample "
         f"({fitted.right} right, {wrong} wrong); at least {LEAST_ROWS} are needed, some right and some wrong. Get rows "
-        "to label: lakehouse annotate sample. Until then the mean of the models' probabilities counts."
+        "to label: lakehouse annotate sample --budget N --out FILE. Until then the mean of the models' probabilities "
+        "counts."
     )

@@ -55,6 +55,6 @@ def promise(certificate: Mapping[str, Any]) -> list[str]:
         ]
     return [
         f"Not certified: it cannot be said, {sure:.0%} sure, that at most {target:.1%} of gold's labels are wrong. "
-        f"That takes {more}. Get them to label: lakehouse annotate sample",
+        f"That takes {more}. Get them to label: lakehouse annotate sample --budget N --out FILE",
         evidence,
     ]

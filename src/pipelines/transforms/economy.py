@@ -1,4 +1,4 @@
-"""What labels cost, and what the cascade's shortcuts cost in agreement: both are read from the votes themselves."""
+"""What the cascade's shortcuts spare, and cost in agreement, read from the votes; for what votes cost see contracts."""
 
 from datetime import datetime
 
@@ -15,32 +15,6 @@ SAME = (*VERSIONS, "model_hash", "prompt_hash", "label_set_hash", "examples_hash
 def cast_since(votes: DataFrame, since: datetime) -> DataFrame:
     """Keep the votes that were cast at some time or later."""
     return votes.where(F.col("voted_at") >= F.lit(since)).select(*votes.columns)
-
-
-def labelling_economy(votes: DataFrame) -> DataFrame:
-    """Sum up the models' votes by day, voter, versions and tier.
-
-    Args:
-        votes: rows of silver.labels.
-
-    Returns:
-        day (UTC), voter, model_name, model_version, prompt_name, prompt_version, tier, device, votes, texts, tokens_in,
-        tokens_out, seconds. A text's cost counts once a micro-batch, however many of its records have it.
-    """
-    models = votes.where(F.col("voter") != Voter.HUMAN.value)
-    keys = (F.to_date("voted_at").alias("day"), "voter", *VERSIONS, "tier", "device")
-    # Votes of one micro-batch are cast at one time, and on one text by one call.
-    once = models.groupBy(*keys, "voted_at", "text_hash").agg(
-        F.sum(F.lit(1)).alias("votes"),
-        *(F.max(name).alias(name) for name in ("tokens_in", "tokens_out", "latency_ms")),
-    )
-    return once.groupBy("day", "voter", *VERSIONS, "tier", "device").agg(
-        F.sum("votes").alias("votes"),
-        F.count_distinct("text_hash").alias("texts"),
-        F.sum("tokens_in").alias("tokens_in"),
-        F.sum("tokens_out").alias("tokens_out"),
-        F.round(F.sum("latency_ms") / 1000, 3).alias("seconds"),
-    )
 
 
 def questions(votes: DataFrame, sure_from: float) -> DataFrame:
