@@ -5,6 +5,12 @@ and the places a record can be in, and what is measured of votes).
 """
 
 from pipelines.contracts.bronze import COMMANDS, LABEL_FILES, LANDED_FILES, TICKETS_BRONZE
+from pipelines.contracts.comparison_views import (
+    ANNOTATOR_PAIRS,
+    CONTESTED_CLUSTERS,
+    CURRENT_AGREEMENT,
+    RECORDS_BY_DAY,
+)
 from pipelines.contracts.decision_views import (
     ACCEPTED_BY_DAY,
     BACKLOG,
@@ -58,6 +64,10 @@ VIEWS: tuple[View, ...] = (
     LINEAGE,
     CLUSTERS,
     PII_BY_TYPE,
+    RECORDS_BY_DAY,
+    CURRENT_AGREEMENT,
+    ANNOTATOR_PAIRS,
+    CONTESTED_CLUSTERS,
 )
 """In an order in which each reads only tables and views before it."""
 PLACES: dict[Place, Table] = {Place.GOLD: TRAINING_EXAMPLES, Place.QUARANTINE: QUARANTINE, Place.SHED: SHED}
@@ -68,6 +78,7 @@ __all__ = [
     "AGREEMENT_COUNTS",
     "ANNOTATIONS",
     "ANNOTATOR_LOAD",
+    "ANNOTATOR_PAIRS",
     "ANNOTATOR_QUALITY",
     "BACKLOG",
     "CERTIFICATES",
@@ -75,8 +86,10 @@ __all__ = [
     "CLUSTERS",
     "CLUSTER_MERGES",
     "COMMANDS",
+    "CONTESTED_CLUSTERS",
     "CONTRACT_VERSION",
     "COST_PER_LABEL",
+    "CURRENT_AGREEMENT",
     "CURRENT_DECISIONS",
     "DECISIONS",
     "EMBEDDINGS",
@@ -89,6 +102,7 @@ __all__ = [
     "PLACES",
     "QUARANTINE",
     "QUARANTINE_BY_REASON",
+    "RECORDS_BY_DAY",
     "REVIEW_QUEUE",
     "SHED",
     "TABLES",
