@@ -25,6 +25,8 @@ WIDTH, ROW = 9.0, 0.32
 """Inches: of a figure, and of a row in it."""
 CAPTION_CHARS, TICK_CHARS, TITLE_CHARS = 120, 28, 90
 MOST_TICKS, MOST_NUMBERS = 16, 15
+LEAST_ROWS, UNIT_CHARS = 4, 26
+"""A heatmap of fewer rows would not hold the unit beside its shades."""
 PSEUDONYM_CHARS, SHOWN_CHARS = 64, 8
 
 
@@ -133,13 +135,13 @@ def heatmap(values: pd.DataFrame, words: Words, unit: str, form: str = "{:,.0f}"
     """
     cells = values.astype(float)
     is_empty = bool(cells.isna().to_numpy().all())
-    figure, axes = _sheet(words, 2.2 + ROW * 1.15 * max(len(cells), 3), is_empty)
+    figure, axes = _sheet(words, 2.2 + ROW * 1.15 * max(len(cells), LEAST_ROWS), is_empty)
     if is_empty:
         return figure
     shades = mpl.colormaps["cividis"].with_extremes(bad="white")
     highest = float(np.nanmax(cells.to_numpy())) or 1.0
     image = axes.imshow(np.ma.masked_invalid(cells.to_numpy()), cmap=shades, vmin=0, vmax=highest, aspect="auto")
-    figure.colorbar(image, ax=axes, label=unit)
+    figure.colorbar(image, ax=axes, label=textwrap.fill(unit, UNIT_CHARS))
     _name_categories(axes, [_shortened(name) for name in cells.columns], upright=True)
     axes.set_yticks(range(len(cells)), [_shortened(name) for name in cells.index])
     if max(cells.shape) <= MOST_NUMBERS:
