@@ -16,13 +16,7 @@ lake = open_notebook("04_compare_models", WORKSPACE)
 
 # COMMAND ----------
 versions = lake.query(
-    "WITH began AS (SELECT version, min(voted_at) AS began_at FROM silver.votes GROUP BY version) "
-    "SELECT pairs.voter, pairs.version AS before, pairs.other_version AS after, sum(texts) AS texts, "
-    "sum(if(agrees, 0, texts)) AS flips, sum(if(agrees, 0, texts)) / sum(texts) AS share, later.began_at "
-    "FROM gold.voter_agreement AS pairs JOIN began AS earlier ON pairs.version = earlier.version "
-    "JOIN began AS later ON pairs.other_version = later.version "
-    "WHERE pairs.voter = pairs.other_voter AND struct(earlier.began_at, pairs.version) < "
-    "struct(later.began_at, pairs.other_version) GROUP BY ALL ORDER BY began_at DESC, texts DESC, before"
+    "SELECT *, flips / texts AS share FROM gold.compared_versions ORDER BY began_at DESC, texts DESC, before"
 )
 lake.table(
     "Versions of one voter that read the same texts",

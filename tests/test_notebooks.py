@@ -20,7 +20,7 @@ from pipelines.cli.notebooks import open_notebook
 from pipelines.cli.opening import table_store
 from pipelines.contracts import AGREEMENT, CERTIFICATES, TICKETS_SILVER
 from pipelines.workspace import open_workspace
-from tests.analyst import INTENTS, TODAY
+from tests.analyst import INTENTS, LOST, TODAY
 from tests.builders import NOON, Values, frame
 from tests.cli.workspaces import make_workspace
 from tests.pictures import assert_nothing_is_cut_off
@@ -50,16 +50,20 @@ def cells_of(path: Path) -> list[str]:
     return ["\n" * int(before) + part for before, part in zip([0, *ends[:-1]], parts, strict=True)]
 
 
-def run_cells(path: Path) -> None:
-    """Run a notebook's cells in one namespace; a cell of Markdown is nothing to run, any other magic is refused."""
+def run_cells(path: Path, record_id: str = "") -> None:
+    """Run a notebook's cells in one namespace; a cell of Markdown is nothing to run, any other magic is refused.
+
+    `record_id` is what its reader writes into RECORD_ID.
+    """
     names: dict[str, object] = {"__name__": "__main__"}
-    for cell in cells_of(path):
+    for source in cells_of(path):
+        cell = source.replace('RECORD_ID = ""', f"RECORD_ID = {record_id!r}")
         magic = [line for line in cell.splitlines() if line.startswith(MAGIC)]
         assert not magic or magic[0] == f"{MAGIC} %md", f"{path.name}: {magic[0]}"
         exec(compile(cell, str(path), "exec"), names)
 
 
-def run_notebooks(workspace: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Shown]:
+def run_notebooks(workspace: Path, capsys: pytest.CaptureFixture[str], record_id: str = "") -> dict[str, Shown]:
     """Run all notebooks beside a workspace called `demo`, as they name it."""
     shown = {name: Shown() for name in NAMES}
     save = Figure.savefig
@@ -73,7 +77,7 @@ def run_notebooks(workspace: Path, capsys: pytest.CaptureFixture[str]) -> dict[s
                 save(figure, *where, **how)
 
             patch.setattr(Figure, "savefig", keep)
-            run_cells(path)
+            run_cells(path, record_id)
             found.printed = capsys.readouterr().out
     return shown
 
@@ -162,7 +166,7 @@ def test_on_a_small_workspace_every_plot_has_its_words_and_nothing_is_cut_off(
     workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     began = time.monotonic()
-    shown = run_notebooks(workspace, capsys)
+    shown = run_notebooks(workspace, capsys, LOST[:8])
     assert time.monotonic() - began < MOST_SECONDS
     assert {name: len(one.figures) for name, one in shown.items()} == PLOTS
     for name, one in shown.items():
@@ -173,6 +177,7 @@ def test_on_a_small_workspace_every_plot_has_its_words_and_nothing_is_cut_off(
     assert all(path.stat().st_size > 5_000 for path in pictures)
     assert "Certified: at most 5.0% of gold's labels are wrong" in shown["01_explore_gold"].printed
     assert "Contested clusters" in shown["02_review_disagreements"].printed
+    assert f"Record {LOST}" in shown["02_review_disagreements"].printed
     assert "7 records" in shown["03_data_quality"].printed
     assert "slm=intent-slm@1/intent-prompt@2" in shown["04_compare_models"].printed
     assert "test rows their label" in shown["05_dataset_card"].printed

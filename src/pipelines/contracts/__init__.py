@@ -7,6 +7,7 @@ and the places a record can be in, and what is measured of votes).
 from pipelines.contracts.bronze import COMMANDS, LABEL_FILES, LANDED_FILES, TICKETS_BRONZE
 from pipelines.contracts.comparison_views import (
     ANNOTATOR_PAIRS,
+    COMPARED_VERSIONS,
     CONTESTED_CLUSTERS,
     CURRENT_AGREEMENT,
     RECORDS_BY_DAY,
@@ -67,6 +68,7 @@ VIEWS: tuple[View, ...] = (
     RECORDS_BY_DAY,
     CURRENT_AGREEMENT,
     ANNOTATOR_PAIRS,
+    COMPARED_VERSIONS,
     CONTESTED_CLUSTERS,
 )
 """In an order in which each reads only tables and views before it."""
@@ -86,6 +88,7 @@ __all__ = [
     "CLUSTERS",
     "CLUSTER_MERGES",
     "COMMANDS",
+    "COMPARED_VERSIONS",
     "CONTESTED_CLUSTERS",
     "CONTRACT_VERSION",
     "COST_PER_LABEL",

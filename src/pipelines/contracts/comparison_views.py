@@ -68,6 +68,29 @@ GROUP BY ALL""",
     differing="Of these, texts that they gave different labels",
 )
 
+COMPARED_VERSIONS = declare_view(
+    "gold.compared_versions",
+    "Pairs of versions of one model voter that read the same texts, and on how many of these the label changed",
+    """
+WITH began AS (
+  SELECT version, min(voted_at) AS began_at FROM silver.votes WHERE voter <> 'human' GROUP BY version
+)
+SELECT pairs.voter, pairs.version AS before, pairs.other_version AS after, sum(pairs.texts) AS texts,
+  sum(if(pairs.agrees, 0, pairs.texts)) AS flips, later.began_at
+FROM gold.voter_agreement AS pairs
+JOIN began AS earlier ON pairs.version = earlier.version
+JOIN began AS later ON pairs.other_version = later.version
+WHERE pairs.voter = pairs.other_voter AND (
+  earlier.began_at < later.began_at OR (earlier.began_at = later.began_at AND earlier.version < later.version))
+GROUP BY ALL""",
+    voter="memory, student or slm",
+    before="The version that voted first: voter=model@version/prompt@version",
+    after="The version that came later",
+    texts="Texts that both labelled",
+    flips="Of these, texts that they gave different labels",
+    began_at="When the later one first voted",
+)
+
 CONTESTED_CLUSTERS = declare_view(
     "gold.contested_clusters",
     "The clusters of today whose votes are not all for one label: near-duplicates, of which several labels were given",
