@@ -37,6 +37,15 @@ def spark(scratch: Path) -> Iterator[SparkSession]:
     session.stop()
 
 
+@pytest.fixture(scope="session")
+def past(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    # Ten tables with rows cost twenty commits: all that only read share one workspace.
+    # Imported here: it brings the whole command line, which most tests do without.
+    from tests.analyst import make_past
+
+    return make_past(spark, tmp_path_factory.mktemp("past"))
+
+
 TESTS_OF_SPARK = count()
 COLLECTED_EVERY = 5
 

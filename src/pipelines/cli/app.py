@@ -34,6 +34,7 @@ from pipelines.cli import (
     plan,
     project,
     quarantine,
+    querying,
     reprocess,
     tidying,
     train,
@@ -81,7 +82,7 @@ app.command()(evaluate.evaluate)
 app.command()(looking.status)
 app.command()(explain.explain)
 app.command()(looking.clusters)
-app.command()(looking.sql)
+app.command()(querying.sql)
 app.command()(contracts.contracts)
 app.command()(tidying.maintain)
 app.command()(grants.grants)

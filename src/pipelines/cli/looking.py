@@ -1,18 +1,15 @@
-"""`status`, `clusters` and `sql`: what stands in the tables."""
+"""`status` and `clusters`: what stands in the tables."""
 
-import re
 from dataclasses import asdict
 from operator import itemgetter
 from typing import Annotated
 
 import typer
-from pyspark.errors import AnalysisException, ParseException
 
-from pipelines.adapters.views import register_views
 from pipelines.cli.opening import open_broker, open_spark, open_tables
 from pipelines.cli.options import JsonOption, WorkspaceOption
 from pipelines.cli.screens import counting, out, say, show_json, show_table
-from pipelines.errors import ServiceUnavailableError, UsageError
+from pipelines.errors import ServiceUnavailableError
 from pipelines.jobs.promises import in_force
 from pipelines.jobs.reporting import Counts, Report, biggest_clusters, report
 from pipelines.workspace import Workspace, find_workspace
@@ -132,29 +129,3 @@ def clusters(
     show_table("Biggest clusters", ("records", "about", "cluster_id"), rows)
     if named and not any(cluster.phrases for cluster in named):
         say("Names come from silver.text_features. Type: lakehouse run features")
-
-
-def sql(
-    query: Annotated[
-        str, typer.Argument(help='One SELECT, e.g. "select label, count(*) from gold.training_examples group by 1".')
-    ],
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Run one query over the tables; gold_training_examples_current and the like are the readers' views."""
-    if not re.match(r"\s*(select|with|show|describe|explain)\b", query, re.IGNORECASE):
-        raise UsageError("Only reading is allowed here: begin with SELECT, WITH, SHOW, DESCRIBE or EXPLAIN.")
-    found = find_workspace(workspace)
-    with open_spark(found) as spark:
-        register_views(spark, open_tables(found, spark))
-        try:
-            frame = spark.sql(query)
-            rows = [tuple(row) for row in frame.limit(MAX_ROWS).collect()]
-        except (ParseException, AnalysisException) as error:
-            first_line = str(error).strip().splitlines()[0]
-            raise UsageError(f"The query cannot be run: {first_line}") from error
-    if as_json:
-        show_json([dict(zip(frame.columns, row, strict=True)) for row in rows])
-    else:
-        note = f"The first {MAX_ROWS:,} rows." if len(rows) == MAX_ROWS else None
-        show_table(f"{len(rows):,} rows", frame.columns, rows, note)
