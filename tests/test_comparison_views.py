@@ -7,6 +7,8 @@ from datetime import date, timedelta
 import pytest
 from pyspark.sql import SparkSession
 
+from pipelines.adapters.delta import TableStore
+from pipelines.adapters.views import located
 from pipelines.contracts import (
     AGREEMENT,
     ANNOTATOR_PAIRS,
@@ -165,3 +167,14 @@ def test_a_cluster_is_contested_by_votes_that_are_not_for_its_commonest_label(sp
     ]
     rows = {TICKETS_SILVER: tickets, CLUSTER_MERGES: merges, LABELS: votes}
     assert ask(spark, CONTESTED_CLUSTERS, rows) == [("r1", 2, 6, 3, 0.5, ["b", "a", "c"], "x")]
+
+
+def test_a_statement_finds_tables_and_views_where_the_workspace_has_them() -> None:
+    statement = "SELECT one.label FROM gold.records_by_day AS one JOIN silver.tickets ON day = received_day"
+    in_catalog = located(statement, TableStore("main", "", "intent_"))
+    assert in_catalog == (
+        "SELECT one.label FROM main.intent_gold.records_by_day AS one JOIN main.intent_silver.tickets "
+        "ON day = received_day"
+    )
+    in_folder = located(statement, TableStore("", "/tables", ""))
+    assert "gold.records_by_day AS one JOIN delta.`/tables/silver/tickets`" in in_folder
