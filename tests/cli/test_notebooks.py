@@ -27,7 +27,7 @@ def below(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     parts = SimpleNamespace(
         display=lambda *things: shown.extend(things), Image=lambda data: ("image", data[:4]), Markdown=str
     )
-    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=object, display=parts))
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=object, display=parts, version_info=(9, 0)))
     return shown
 
 
