@@ -28,7 +28,8 @@ def test_it_learns_from_the_train_split_and_is_measured_on_the_test_split() -> N
 
 def test_without_two_classes_or_a_test_split_it_says_so() -> None:
     nothing = pd.DataFrame(columns=["text", "label", "split"])
-    for data in (nothing, pd.DataFrame(rows("train", "card", "login")), pd.DataFrame(rows("train", "card", "card"))):
+    untested, one_class = rows("train", "card", "login"), rows("train", "card", "card") + rows("test", "card")
+    for data in (nothing, pd.DataFrame(untested), pd.DataFrame(one_class)):
         found = fit_baseline(data)
         assert found.confusion.empty
         assert found.sentence.startswith("No baseline: it takes two classes in the train split and a test split")
