@@ -38,6 +38,7 @@ lake.plot(
         ),
         unit="share of common texts (0 to 1)",
         form="{:.2f}",
+        square=True,
     )
 )
 lake.table(
@@ -66,6 +67,7 @@ lake.plot(
         ),
         unit="share of common texts (0 to 1)",
         form="{:.2f}",
+        square=True,
     )
 )
 
@@ -90,6 +92,7 @@ lake.plot(
             nothing="No text has a label of a model and of people yet. Type: lakehouse annotate sample, then import",
         ),
         unit="texts, once for each version",
+        square=True,
     )
 )
 
@@ -110,6 +113,7 @@ lake.plot(
             nothing="No other model than the memory has voted yet.",
         ),
         unit="texts, once for each version",
+        square=True,
     )
 )
 

@@ -143,7 +143,7 @@ lake.plot(
 drift = label_drift(mix)
 lake.plot(
     lines(
-        drift.set_index("day")[["psi"]],
+        drift.set_index("day")[["psi"]].set_axis(["each day"], axis="columns"),
         Words(
             title="Drift of the mix of labels: each day against all days before it",
             x="day received (UTC)",

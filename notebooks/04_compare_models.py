@@ -51,6 +51,7 @@ lake.plot(
             nothing="No two versions of a voter have read the same texts.",
         ),
         unit="texts",
+        square=True,
     )
 )
 lake.table(

@@ -45,7 +45,7 @@ def test_bars_of_days_keep_their_order_and_of_many_days_some_are_named() -> None
     figure = bars(pd.DataFrame({"tickets": range(60)}, index=days), WORDS, upright=True)
     assert [bar.get_height() for bar in figure.axes[0].patches] == list(range(60))
     named = [label.get_text() for label in figure.axes[0].get_xticklabels()]
-    assert (named[0], len(named)) == ("2026-01-01", 15)
+    assert (named[0], len(named)) == ("2026-01-01", 20)
     assert_nothing_is_cut_off(figure, "days")
 
 
@@ -108,3 +108,27 @@ def test_long_names_are_shortened_and_never_cut_off() -> None:
     assert shown[0] == "person 01234567"
     assert all(len(line) <= 28 for name in shown for line in name.split("\n"))
     assert_nothing_is_cut_off(figure, "long names")
+
+
+def test_a_confusion_has_the_same_names_in_the_same_order_on_both_sides() -> None:
+    figure = heatmap(pd.DataFrame({"b": [4, 1], "a": [2, 3]}, index=["a", "c"]), WORDS, unit="texts", square=True)
+    axes = figure.axes[0]
+    for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+        assert [label.get_text() for label in labels] == ["a", "b", "c"]
+    placed = {text.get_position(): text.get_text() for text in axes.texts}
+    # Column, row.
+    assert placed == {(0, 0): "2", (1, 0): "4", (0, 2): "3", (1, 2): "1"}
+
+
+def test_one_cell_far_above_all_others_does_not_hide_their_differences() -> None:
+    cells = pd.DataFrame(np.arange(100.0).reshape(10, 10))
+    assert heatmap(cells, WORDS, unit="n").axes[0].images[0].get_clim() == (0, 99)
+    cells.iloc[0, 0] = 1_000
+    low, high = heatmap(cells, WORDS, unit="n").axes[0].images[0].get_clim()
+    assert (low, high < 110) == (0, True)
+
+
+def test_a_long_label_at_the_side_is_wrapped() -> None:
+    words = replace(WORDS, y="label by slm=intent-slm@1/intent-prompt@1 of a voter with a long name")
+    for frame in (pd.DataFrame({"a": [1]}, index=["b"]), pd.DataFrame()):
+        assert_nothing_is_cut_off(heatmap(frame, words, unit="texts"), "wrapped")

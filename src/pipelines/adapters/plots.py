@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from itertools import chain, cycle, repeat
+from typing import Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -19,13 +20,15 @@ from matplotlib.ticker import MaxNLocator
 
 from pipelines.errors import UsageError
 
-OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#000000", "#F0E442")
+OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442", "#000000")
 MARKERS = "os^Dvphx"
-WIDTH, ROW = 9.0, 0.32
-"""Inches: of a figure, and of a row in it."""
+WIDTH, ROW, EMPTY_HEIGHT = 9.0, 0.32, 2.4
+"""Inches: of a figure, of a row in it, and of a figure that only holds a sentence."""
 CAPTION_CHARS, TICK_CHARS, TITLE_CHARS = 120, 28, 90
-MOST_TICKS, MOST_NUMBERS = 16, 15
-LEAST_ROWS, UNIT_CHARS = 4, 26
+LEAST_CHARS, CHARS_PER_INCH = 14, 10
+"""Of the label at the side, which may be as long as the axes are high."""
+MOST_TICKS, MOST_NUMBERS = 24, 20
+LEAST_ROWS, UNIT_CHARS, MOST_COMMON = 4, 26, 95
 """A heatmap of fewer rows would not hold the unit beside its shades."""
 PSEUDONYM_CHARS, SHOWN_CHARS = 64, 8
 
@@ -124,41 +127,48 @@ def lines(
     return figure
 
 
-def heatmap(values: pd.DataFrame, words: Words, unit: str, form: str = "{:,.0f}") -> Figure:
+def heatmap(values: pd.DataFrame, words: Words, unit: str, form: str = "{:,.0f}", square: bool = False) -> Figure:
     """Draw a table as shades with its numbers; a cell without a value stays white.
+
+    A few cells far above all others are as bright as the brightest of these: the others would be one dark field.
 
     Args:
         values: a row of the picture a row, a column a column.
         words: what the plot says.
         unit: of the cells.
         form: how a cell's number is written.
+        square: the same names in the same order on both sides, so that what agrees is the diagonal.
     """
-    cells = values.astype(float)
+    names = sorted({*values.index, *values.columns})
+    cells = (values.reindex(index=names, columns=names) if square else values).astype(float)
     is_empty = bool(cells.isna().to_numpy().all())
     figure, axes = _sheet(words, 2.2 + ROW * 1.15 * max(len(cells), LEAST_ROWS), is_empty)
     if is_empty:
         return figure
     shades = mpl.colormaps["cividis"].with_extremes(bad="white")
-    highest = float(np.nanmax(cells.to_numpy())) or 1.0
-    image = axes.imshow(np.ma.masked_invalid(cells.to_numpy()), cmap=shades, vmin=0, vmax=highest, aspect="auto")
-    figure.colorbar(image, ax=axes, label=textwrap.fill(unit, UNIT_CHARS))
+    highest, common = float(np.nanmax(cells.to_numpy())) or 1.0, float(np.nanpercentile(cells.to_numpy(), MOST_COMMON))
+    brightest = highest if common * 2 > highest or not common else common
+    image = axes.imshow(np.ma.masked_invalid(cells.to_numpy()), cmap=shades, vmin=0, vmax=brightest, aspect="auto")
+    extend: Literal["max", "neither"] = "max" if brightest < highest else "neither"
+    figure.colorbar(image, ax=axes, extend=extend, label=textwrap.fill(unit, UNIT_CHARS))
     _name_categories(axes, [_shortened(name) for name in cells.columns], upright=True)
     axes.set_yticks(range(len(cells)), [_shortened(name) for name in cells.index])
     if max(cells.shape) <= MOST_NUMBERS:
         for (row, column), number in np.ndenumerate(cells.to_numpy()):
             if not np.isnan(number):
-                colour = "black" if number > highest * 0.55 else "white"
+                colour = "black" if number > brightest * 0.55 else "white"
                 axes.text(column, row, form.format(number), ha="center", va="center", color=colour, fontsize=8)
     return figure
 
 
 def _sheet(words: Words, height: float, is_empty: bool) -> tuple[Figure, Axes]:
     """Lay out a figure with its words; where there is nothing to draw, with the sentence that says so."""
-    figure = Figure(figsize=(WIDTH, 2.4 if is_empty else height), layout="constrained")
+    height = EMPTY_HEIGHT if is_empty else height
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
     axes = figure.subplots()
     axes.set_title(textwrap.fill(words.title, TITLE_CHARS), loc="left", fontweight="bold")
     axes.set_xlabel(words.x)
-    axes.set_ylabel(words.y)
+    axes.set_ylabel(textwrap.fill(words.y, max(LEAST_CHARS, int((height - 2) * CHARS_PER_INCH))))
     axes.spines[["top", "right"]].set_visible(False)
     if is_empty:
         axes.set_xticks([])
