@@ -82,7 +82,9 @@ sure = lake.query(
 )
 lake.plot(
     lines(
-        sure.pivot(index="from_confidence", columns="version", values="share"),
+        sure.pivot(index="from_confidence", columns="version", values="share")
+        .reindex([step / 10 for step in range(10)])
+        .fillna(0),
         Words(
             title="How sure both versions are",
             x="confidence, from this value on (steps of 0.1)",
@@ -107,7 +109,7 @@ people = lake.query(
 by_version = people.set_index("rater")
 lake.plot(
     lines(
-        by_version[["cohen_kappa"]],
+        by_version[["cohen_kappa"]].set_axis(["Cohen's kappa"], axis="columns"),
         Words(
             title="Agreement of each version with people",
             x="version",
@@ -116,9 +118,10 @@ lake.plot(
             "The language model is asked about hard texts, so hold it against its own versions only.",
             nothing="No version has texts that people labelled too. Type: lakehouse annotate sample, then import",
         ),
-        low=by_version[["kappa_low"]].set_axis(["cohen_kappa"], axis="columns"),
-        high=by_version[["kappa_high"]].set_axis(["cohen_kappa"], axis="columns"),
+        low=by_version[["kappa_low"]].set_axis(["Cohen's kappa"], axis="columns"),
+        high=by_version[["kappa_high"]].set_axis(["Cohen's kappa"], axis="columns"),
         marks={"chance": 0.0},
+        joined=False,
     )
 )
 lake.table("Versions beside people", people, nothing="No version has texts that people labelled too.")
@@ -142,7 +145,7 @@ lake.plot(
             title="What a label costs, by version",
             x="milliseconds of a worker for one text",
             y="version",
-            see="The memory costs next to nothing beside a language model, which is why that is asked only where it "
+            see="The memory costs a fraction of what a language model does, which is why that is asked only where it "
             "can change the verdict.",
             nothing="No model has voted yet. Type: lakehouse run labels",
         ),

@@ -66,6 +66,12 @@ def test_lines_have_gaps_intervals_and_levels() -> None:
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == list(values.index)
 
 
+def test_things_without_an_order_are_points_that_no_line_joins() -> None:
+    figure = lines(pd.DataFrame({"a": [1.0, 2.0]}, index=["memory", "slm"]), WORDS, joined=False)
+    (points,) = figure.axes[0].lines
+    assert (points.get_linestyle(), points.get_marker()) == ("None", "o")
+
+
 def test_lines_over_numbers_stand_where_the_numbers_are() -> None:
     figure = lines(pd.DataFrame({"a": [1.0, 2.0]}, index=[0.8, 0.95]), WORDS)
     assert figure.axes[0].lines[0].get_xdata().tolist() == [0.8, 0.95]

@@ -98,6 +98,7 @@ def lines(
     low: pd.DataFrame | None = None,
     high: pd.DataFrame | None = None,
     marks: Mapping[str, float] | None = None,
+    joined: bool = True,
 ) -> Figure:
     """Draw one line a column over the index; where a value is missing, the line has a gap.
 
@@ -107,6 +108,7 @@ def lines(
         low: lower ends of the values' intervals, of the same shape; None: there are none.
         high: upper ends.
         marks: levels to hold the lines against, by what they are.
+        joined: False: points alone, where the index names things that have no order.
     """
     numbers = values.astype(float)
     figure, axes = _sheet(words, 4.2, is_empty=bool(numbers.isna().to_numpy().all()))
@@ -115,7 +117,8 @@ def lines(
     numeric = pd.api.types.is_numeric_dtype(numbers.index)
     places = numbers.index.to_numpy(dtype=float) if numeric else np.arange(len(numbers), dtype=float)
     for (name, line), (colour, marker) in zip(numbers.items(), zip(cycle(OKABE_ITO), cycle(MARKERS)), strict=False):
-        axes.plot(places, line, color=colour, marker=marker, markersize=5, label=_shortened(name))
+        look = "solid" if joined else "none"
+        axes.plot(places, line, linestyle=look, color=colour, marker=marker, markersize=5, label=_shortened(name))
         if low is not None and high is not None:
             axes.vlines(places, low[name].astype(float), high[name].astype(float), color=colour, alpha=0.5)
     for (name, level), style in zip((marks or {}).items(), cycle(("--", ":"))):
