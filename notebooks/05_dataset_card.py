@@ -9,6 +9,7 @@ from pipelines.adapters.baselines import fit_baseline
 from pipelines.adapters.plots import Words, bars, heatmap
 from pipelines.cli.notebooks import open_notebook
 from pipelines.jobs.exported import read_export
+from pipelines.vocabulary import Split
 
 WORKSPACE = "demo"
 EXPORT = "export"
@@ -25,7 +26,9 @@ lake.say(exported.sentence)
 rows = exported.rows
 lake.plot(
     bars(
-        rows.pivot_table(index="label", columns="split", values="record_id", aggfunc="count"),
+        rows.pivot_table(index="label", columns="split", values="record_id", aggfunc="count").reindex(
+            columns=list(Split)
+        ),
         Words(
             title="Rows by class and split",
             x="rows",
@@ -47,7 +50,7 @@ confidence = rows.assign(from_confidence=(rows["confidence"] * 20).clip(upper=19
 lake.plot(
     bars(
         confidence.pivot_table(index="from_confidence", columns="split", values="record_id", aggfunc="count").reindex(
-            [step / 20 for step in range(20)]
+            index=[step / 20 for step in range(20)], columns=list(Split)
         ),
         Words(
             title="Confidence of exported labels",
@@ -72,7 +75,7 @@ baseline = fit_baseline(rows)
 lake.say(baseline.sentence)
 lake.plot(
     heatmap(
-        baseline.confusion,
+        baseline.confusion.replace(0, float("nan")),
         Words(
             title="The baseline on the test split",
             x="label by the baseline",
