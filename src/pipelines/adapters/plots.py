@@ -85,7 +85,7 @@ def bars(values: pd.DataFrame, words: Words, upright: bool = False, longest_firs
             bar.set(facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0.6)
         base = base + lengths
     if len(parts) <= MOST_TICKS or not upright:
-        axes.bar_label(drawn, labels=[_number(total) for total in base], padding=3, fontsize=8)
+        axes.bar_label(drawn, labels=[_number(total) if total else "" for total in base], padding=3, fontsize=8)
     _name_categories(axes, names, upright)
     _scale(axes, base, upright)
     _legend(figure, axes, len(parts.columns) > 1)
