@@ -3,7 +3,6 @@
 import ast
 import csv
 import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -30,7 +29,6 @@ NOTEBOOKS = sorted(FOLDER.glob("*.py"))
 NAMES = ["01_explore_gold", "02_review_disagreements", "03_data_quality", "04_compare_models", "05_dataset_card"]
 HEAD, CUT, MAGIC = "# Databricks notebook source\n", "\n# COMMAND ----------\n", "# MAGIC"
 PLOTS = dict(zip(NAMES, (4, 5, 6, 4, 3), strict=True))
-MOST_SECONDS = 240
 
 
 @dataclass
@@ -165,9 +163,7 @@ def test_a_cell_that_raises_fails_and_says_where(tmp_path: Path) -> None:
 def test_on_a_small_workspace_every_plot_has_its_words_and_nothing_is_cut_off(
     workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    began = time.monotonic()
     shown = run_notebooks(workspace, capsys, LOST[:8])
-    assert time.monotonic() - began < MOST_SECONDS
     assert {name: len(one.figures) for name, one in shown.items()} == PLOTS
     for name, one in shown.items():
         for figure in one.figures:

@@ -54,9 +54,10 @@ ANNOTATOR_PAIRS = declare_view(
 WITH said AS (
   SELECT text_key, annotator_id, max_by(label, struct(given_at, voted_at, position, vote_id)) AS label
   FROM silver.votes
-  WHERE voter = 'human' AND annotator_id IS NOT NULL AND label IS NOT NULL
+  WHERE voter = 'human' AND label IS NOT NULL
   GROUP BY text_key, annotator_id
 )
+-- People without a name are nobody's other: null differs from nothing.
 SELECT one.annotator_id, other.annotator_id AS other_annotator_id, count(*) AS texts,
   count_if(one.label <> other.label) AS differing
 FROM said AS one
