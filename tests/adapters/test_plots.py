@@ -126,6 +126,11 @@ def test_a_confusion_has_the_same_names_in_the_same_order_on_both_sides() -> Non
     assert placed == {(0, 0): "2", (1, 0): "4", (0, 2): "3", (1, 2): "1"}
 
 
+def test_a_heatmap_may_have_names_at_the_side_and_days_below() -> None:
+    figure = heatmap(pd.DataFrame({date(2026, 1, 5): [1.0]}, index=["refund"]), WORDS, unit="share")
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["2026-01-05"]
+
+
 def test_one_cell_far_above_all_others_does_not_hide_their_differences() -> None:
     cells = pd.DataFrame(np.arange(100.0).reshape(10, 10))
     assert heatmap(cells, WORDS, unit="n").axes[0].images[0].get_clim() == (0, 99)

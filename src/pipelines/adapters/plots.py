@@ -142,7 +142,7 @@ def heatmap(values: pd.DataFrame, words: Words, unit: str, form: str = "{:,.0f}"
         form: how a cell's number is written.
         square: the same names in the same order on both sides, so that what agrees is the diagonal.
     """
-    names = sorted({*values.index, *values.columns})
+    names = sorted({*values.index, *values.columns}) if square else []
     cells = (values.reindex(index=names, columns=names) if square else values).astype(float)
     is_empty = bool(cells.isna().to_numpy().all())
     figure, axes = _sheet(words, 2.2 + ROW * 1.15 * max(len(cells), LEAST_ROWS), is_empty)
