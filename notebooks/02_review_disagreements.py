@@ -150,7 +150,7 @@ lake.plot(
         Words(
             title="Agreement of models with people, by day",
             x="day of the model's vote (UTC)",
-            y="Cohen's kappa (-1 to 1)",
+            y="Cohen's kappa, -1 to 1",
             see="A line that falls means that the stream has moved away from what the model knows. Bars are 95 % "
             "intervals: a long one rests on few texts.",
             nothing="No day has enough texts that models and people labelled. Type: lakehouse agreement",

@@ -113,7 +113,7 @@ lake.plot(
         Words(
             title="Agreement of each version with people",
             x="version",
-            y="Cohen's kappa (-1 to 1)",
+            y="Cohen's kappa, -1 to 1",
             see="Bars are 95 % intervals: where two overlap much, people's labels do not tell the versions apart yet. "
             "The language model is asked about hard texts, so hold it against its own versions only.",
             nothing="No version has texts that people labelled too. Type: lakehouse annotate sample, then import",
