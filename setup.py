@@ -27,6 +27,7 @@ SERVED = ["httpx>=0.28,<1"]
 TEXT_FEATURES = ["spark-nlp>=5.5.3,<6"]
 METRICS = ["prometheus-client>=0.22,<1"]
 DEMO = ["faker>=30"]
+NOTEBOOKS = ["matplotlib>=3.9,<4", "scikit-learn>=1.5,<2"]
 BENCH = ["ctranslate2==4.8.5", "datasketch==2.0.0", "rensa==0.5.0", "scikit-learn>=1.5"]
 DEV = [
     "check-jsonschema>=0.33",
@@ -84,9 +85,10 @@ setup(
         "text-features": TEXT_FEATURES,
         "metrics": METRICS,
         "demo": DEMO,
+        "notebooks": NOTEBOOKS,
         "bench": BENCH,
         "dev": DEV,
-        "all": LOCAL + REDACT + LABEL + SERVED + TEXT_FEATURES + METRICS + DEMO,
+        "all": LOCAL + REDACT + LABEL + SERVED + TEXT_FEATURES + METRICS + DEMO + NOTEBOOKS,
     },
     entry_points={
         "console_scripts": ["lakehouse=pipelines.__main__:main"],

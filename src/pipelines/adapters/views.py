@@ -78,9 +78,14 @@ def view_statements(store: TableStore, views: Sequence[View] = tables.VIEWS) -> 
 
 def view_query(view: View, store: TableStore) -> str:
     """Write the query of a view over the tables where they stand."""
+    return located(view.query, store)
+
+
+def located(query: str, store: TableStore) -> str:
+    """Write a query that names tables and declared views by their full names over where they stand."""
     names = {table.full_name: store.name(table) for table in tables.TABLES}
     names |= {other.full_name: view_name(other, store) for other in tables.VIEWS}
-    return re.sub(r"\b[a-z]+\.[a-z_]+\b", lambda found: names.get(found[0], found[0]), view.query)
+    return re.sub(r"\b[a-z]+\.[a-z_]+\b", lambda found: names.get(found[0], found[0]), query)
 
 
 def view_name(view: View, store: TableStore) -> str:

@@ -5,6 +5,13 @@ and the places a record can be in, and what is measured of votes).
 """
 
 from pipelines.contracts.bronze import COMMANDS, LABEL_FILES, LANDED_FILES, TICKETS_BRONZE
+from pipelines.contracts.comparison_views import (
+    ANNOTATOR_PAIRS,
+    COMPARED_VERSIONS,
+    CONTESTED_CLUSTERS,
+    CURRENT_AGREEMENT,
+    RECORDS_BY_DAY,
+)
 from pipelines.contracts.decision_views import (
     ACCEPTED_BY_DAY,
     BACKLOG,
@@ -58,6 +65,11 @@ VIEWS: tuple[View, ...] = (
     LINEAGE,
     CLUSTERS,
     PII_BY_TYPE,
+    RECORDS_BY_DAY,
+    CURRENT_AGREEMENT,
+    ANNOTATOR_PAIRS,
+    COMPARED_VERSIONS,
+    CONTESTED_CLUSTERS,
 )
 """In an order in which each reads only tables and views before it."""
 PLACES: dict[Place, Table] = {Place.GOLD: TRAINING_EXAMPLES, Place.QUARANTINE: QUARANTINE, Place.SHED: SHED}
@@ -68,6 +80,7 @@ __all__ = [
     "AGREEMENT_COUNTS",
     "ANNOTATIONS",
     "ANNOTATOR_LOAD",
+    "ANNOTATOR_PAIRS",
     "ANNOTATOR_QUALITY",
     "BACKLOG",
     "CERTIFICATES",
@@ -75,8 +88,11 @@ __all__ = [
     "CLUSTERS",
     "CLUSTER_MERGES",
     "COMMANDS",
+    "COMPARED_VERSIONS",
+    "CONTESTED_CLUSTERS",
     "CONTRACT_VERSION",
     "COST_PER_LABEL",
+    "CURRENT_AGREEMENT",
     "CURRENT_DECISIONS",
     "DECISIONS",
     "EMBEDDINGS",
@@ -89,6 +105,7 @@ __all__ = [
     "PLACES",
     "QUARANTINE",
     "QUARANTINE_BY_REASON",
+    "RECORDS_BY_DAY",
     "REVIEW_QUEUE",
     "SHED",
     "TABLES",
