@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 from pyspark.sql import SparkSession
 
@@ -10,6 +10,7 @@ from pipelines.transforms.quality import (
     ledger,
     quarantine_by_reason,
     redactions_by_type,
+    verdicts_after,
     verdicts_since,
     votes_by_voter,
 )
@@ -138,6 +139,23 @@ def test_verdicts_of_a_run_are_those_decided_since_it_began(spark: SparkSession)
     ]
     counted = frame(spark, tables.DECISIONS, *made).transform(verdicts_since, NOON)
     assert [tuple(row) for row in counted.collect()] == [("accepted", 2), ("labels_disagree", 1)]
+
+
+def test_verdicts_that_were_counted_are_not_counted_again(spark: SparkSession) -> None:
+    later, last = NOON + timedelta(seconds=1), NOON + timedelta(seconds=2)
+    made = [
+        decision("r1", decided_at=NOON),
+        decision("r2", decided_at=later),
+        decision("r3", decided_at=last),
+        decision("r4", verdict="disagreement", reason="labels_disagree", decided_at=later),
+    ]
+    counted = frame(spark, tables.DECISIONS, *made).transform(verdicts_after, NOON).orderBy("verdict").collect()
+    assert [(row["verdict"], row["reason"], row["rows"]) for row in counted] == [
+        ("accepted", "", 2),
+        ("disagreement", "labels_disagree", 1),
+    ]
+    assert frame(spark, tables.DECISIONS, *made).transform(verdicts_after, last).isEmpty()
+    assert max(row["last"] for row in counted).astimezone(UTC) == last.astimezone(UTC)
 
 
 def test_what_is_counted_beside_the_ledger(spark: SparkSession) -> None:
