@@ -30,6 +30,7 @@ BENCH = ["ctranslate2==4.8.5", "datasketch==2.0.0", "rensa==0.5.0", "scikit-lear
 DEV = [
     "chispa>=0.11",
     "databricks-bundles==1.22.1",
+    "moto==5.2.5",
     "mypy>=1.15",
     "pandas-stubs>=2.3,<3",
     "pytest>=8",

@@ -12,7 +12,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from pipelines.adapters.java import java_environment
-from pipelines.adapters.spark import REMEMBERED, local_configuration, remember_classes
+from pipelines.adapters.session_configuration import session_configuration
+from pipelines.adapters.spark import REMEMBERED, remember_classes
 from pipelines.settings import SparkSettings
 
 
@@ -46,7 +47,7 @@ def test_what_pyspark_asks_the_jvm_for_again_and_again_is_looked_up_once() -> No
 @pytest.mark.parametrize("lasting", [False, True])
 def test_java_has_room_for_what_it_compiles(lasting: bool, tmp_path: Path) -> None:
     # When the room is full Java says so on the screen, and only interprets from then on.
-    told = local_configuration(SparkSettings(), [], tmp_path, tmp_path / "log4j2.properties", lasting)
+    told = session_configuration(SparkSettings(), [], tmp_path, tmp_path / "log4j2.properties", lasting)
     options = told["spark.driver.extraJavaOptions"].split()
     environment = os.environ | java_environment()
     java = Path(environment["JAVA_HOME"]) / "bin" / "java"
