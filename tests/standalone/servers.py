@@ -20,6 +20,8 @@ from pipelines.adapters.java import java_environment
 HOST = "127.0.0.1"
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
+LIFE_SECONDS = 1_500
+"""A server ends by itself then, whatever became of the test."""
 SPARK_HOME = Path(pyspark.__file__).parent
 DEFAULTS = """# What an administrator says of a cluster of two workers with one core each, all on this machine.
 spark.driver.host 127.0.0.1
@@ -85,7 +87,9 @@ def spark_class(*words: str) -> list[str]:
 
 def spark_environment() -> dict[str, str]:
     """What master and workers know: nothing of our sources."""
-    own = {"SPARK_HOME": str(SPARK_HOME), "SPARK_LOCAL_IP": HOST, **java_environment()}
+    (core,) = (SPARK_HOME / "jars").glob("spark-core_*.jar")
+    scala = core.name.removeprefix("spark-core_").partition("-")[0]
+    own = {"SPARK_HOME": str(SPARK_HOME), "SPARK_SCALA_VERSION": scala, "SPARK_LOCAL_IP": HOST, **java_environment()}
     return {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | own
 
 
@@ -127,9 +131,8 @@ def get(url: str) -> str:
 def running(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Iterator[None]:
     """Have a process for as long as the block runs."""
     with log.open("ab") as file:
-        started = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment, start_new_session=True
-        )
+        bounded = ["timeout", str(LIFE_SECONDS), *command]
+        started = subprocess.Popen(bounded, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment)
         try:
             yield
         finally:

@@ -1,6 +1,7 @@
 """Tables, checkpoints and dropped files on an S3 server: the rows are those of a local disk."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,7 +17,7 @@ SECRET = "not-to-be-seen-anywhere"
 
 
 @pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> "pytest.FixtureRequest":
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with running_s3(tmp_path_factory.mktemp("s3") / "server", BUCKET) as url:
         yield url
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
@@ -13,6 +14,7 @@ from pipelines.adapters.jars import cached_jars, resolve_jars
 from pipelines.adapters.java import java_environment
 from pipelines.adapters.session_configuration import FileSystems, is_local, session_configuration, worker_variables
 from pipelines.adapters.worker_daemon import warming
+from pipelines.errors import ServiceUnavailableError
 from pipelines.redaction_policy import RedactionSettings
 from pipelines.settings import SparkSettings
 
@@ -114,6 +116,7 @@ def open_session(
 
     Raises:
         SettingsError: when the wheel for a cluster's executors is none of ours.
+        ServiceUnavailableError: when a cluster does not answer, or starts no executors.
     """
     files = files or FileSystems()
     # Spark NLP's jars cost a start nothing that could be measured: whoever has fetched them has them in all sessions.
@@ -134,13 +137,30 @@ def open_session(
     for key, value in configuration.items():
         builder = builder.config(key, value)
     with output_to(logs / "spark.log"):
-        opened = builder.getOrCreate()
+        opened = start_session(builder, settings.master, logs)
     remember_classes(opened)
     # Not among Spark's settings, which stand in Java's command line for all to read.
     hadoop = opened.sparkContext._jsc.hadoopConfiguration()
     for key, value in files.options.items():
         hadoop.set(key, value)
     return opened
+
+
+def start_session(builder: SparkSession.Builder, master: str, logs: Path) -> SparkSession:
+    """Start a session.
+
+    Raises:
+        ServiceUnavailableError: when a cluster does not answer, or starts no executors.
+    """
+    try:
+        return builder.getOrCreate()
+    except (Py4JError, PySparkException) as failure:
+        if is_local(master):
+            raise
+        raise ServiceUnavailableError(
+            f"The Spark cluster at {master} gives no session ({type(failure).__name__}). Check spark.master, and what "
+            f"spark-defaults.conf says of executors and spark.driver.host; {logs / 'spark.log'} says more."
+        ) from failure
 
 
 def remember_classes(spark: SparkSession) -> None:
