@@ -57,10 +57,13 @@ def main(root: Path, answer: Path) -> None:
     """Run the streams and tell what came of it."""
     workspace = open_workspace(root)
     with open_spark(workspace) as spark:
-        drained = {result.name: result.rows for result in run_stages(workspace, STAGES)}
+        drained, seen = {}, {}
+        for result in run_stages(workspace, STAGES):
+            # Before the next stage: a worker without work ends after a minute.
+            drained[result.name], seen[result.name] = result.rows, workers(spark)
         store = table_store(workspace)
         tables = {table.full_name: rows_of(read_table(spark, store, table)) for table in TABLES}
-        told = {"code": pipelines.__file__, "drained": drained, "tables": tables, "workers": workers(spark)}
+        told = {"code": pipelines.__file__, "drained": drained, "tables": tables, "workers": seen}
     answer.write_text(json.dumps(told), encoding="utf-8")
 
 
@@ -71,7 +74,7 @@ def rows_of(table: DataFrame) -> list[str]:
 
 
 def workers(spark: SparkSession) -> list[dict[str, object]]:
-    """Look at the workers that the streams have left behind."""
+    """Look at the workers that a stage has left behind: Spark hands them tasks in turn."""
     looks = spark.range(0, LOOKS, 1, LOOKS).mapInPandas(
         look_around, "place STRING, code STRING, engines INT, encoders INT"
     )
