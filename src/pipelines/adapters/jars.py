@@ -46,6 +46,8 @@ S3 = {
         "com.amazonaws:aws-java-sdk-core:1.12.500",
         "com.amazonaws:aws-java-sdk-kms:1.12.500",
         "com.amazonaws:aws-java-sdk-sts:1.12.500",
+        # Error classes that S3A compares each failure with.
+        "com.amazonaws:aws-java-sdk-dynamodb:1.12.500",
         "com.amazonaws:jmespath-java:1.12.500",
         "org.wildfly.openssl:wildfly-openssl:1.0.7.Final",
     ),
