@@ -116,7 +116,9 @@ def running_s3(folder: Path, bucket: str) -> Iterator[str]:
 
 def put(url: str, content: bytes = b"") -> None:
     """Put an object, or make a bucket."""
-    request = urllib.request.Request(url, data=content, method="PUT")
+    # Without a type it is sent as a form, and read as one.
+    headers = {"Content-Type": "application/octet-stream"}
+    request = urllib.request.Request(url, data=content, headers=headers, method="PUT")
     with urllib.request.urlopen(request, timeout=30) as answer:
         assert answer.status == 200
 
