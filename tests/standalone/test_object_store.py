@@ -41,10 +41,15 @@ def s3_run(endpoint: str, base: Path, run_streams: Run) -> Told:
     return run_streams("s3", {"storage": storage}, S3_USER="lakehouse", S3_SECRET=SECRET)
 
 
+def undated(rows: list[str]) -> list[str]:
+    # A record of a dropped file is of the day the file was changed: for a store, the day it was put there.
+    return sorted(re.sub(r'"received_day":"[^"]*",', "", row) for row in rows)
+
+
 def test_an_object_store_holds_the_rows_that_a_disk_holds(s3_run: Told, local_run: Told) -> None:
     assert s3_run.drained == local_run.drained
     for name, rows in local_run.tables.items():
-        assert s3_run.tables[name] == rows, name
+        assert undated(s3_run.tables[name]) == undated(rows), name
 
 
 def test_tables_and_checkpoints_are_in_the_bucket_and_nowhere_else(s3_run: Told, endpoint: str, base: Path) -> None:
