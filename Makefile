@@ -13,7 +13,7 @@ WORKSPACE ?= demo
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow bench-labels bench-gate bench-gate-public bench-gate-stream lint format type doctor lock clean
+.PHONY: help setup demo test test-slow test-cluster bench-labels bench-gate bench-gate-public bench-gate-stream lint format type doctor lock clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ test: setup lint type  ## lint, types and the whole test suite; SPARK=4.0 runs i
 
 test-slow: setup  ## the sweeps that are too long for every run
 	@$(BIN)/python -m pytest -m slow
+
+test-cluster: setup  ## the streams on a standalone Spark cluster and on an S3 server, against those on this machine
+	@$(BIN)/python -m pytest -m slow tests/standalone
 
 bench-labels: setup  ## how right the voters are, on public questions in DATA; writes tests/benchmarks/labels.md
 	@$(BIN)/python -m tests.benchmarks.labels $(DATA) --json labels.json --table tests/benchmarks/labels.md

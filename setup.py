@@ -35,6 +35,7 @@ DEV = [
     "databricks-bundles==1.22.1",
     "deltalake>=1.2,<2",
     "duckdb>=1.4,<2",
+    "moto==5.2.5",
     "mypy>=1.15",
     "pandas-stubs>=2.3,<3",
     "pytest>=8",

@@ -129,6 +129,17 @@ def test_only_adapters_reach_into_the_session(path: Path) -> None:
     assert used & SESSION_INTERNALS == set()
 
 
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_places_are_uris_and_no_paths_of_one_machine(path: Path) -> None:
+    module = tree(path)
+    imported = set(imports(module))
+    assert not {one for one in imported if one.startswith(("os.path", "posixpath"))}
+    assert "os.path" not in {ast.unparse(node) for node in ast.walk(module) if isinstance(node, ast.Attribute)}
+    # What the streams share names the driver's own cache, which is a folder.
+    if layer(path) in {"jobs", "transforms"} and name(path) != "jobs/flow.py":
+        assert not {one for one in imported if one.startswith("pathlib")}
+
+
 @pytest.mark.parametrize("path", [path for path in MODULES if name(path) != "adapters/spark.py"], ids=name)
 def test_only_the_session_asks_whether_this_is_databricks(path: Path) -> None:
     constants = {node.value for node in ast.walk(tree(path)) if isinstance(node, ast.Constant)}

@@ -1,38 +1,20 @@
 """The wheel that the bundle ships: with its settings and entry points, wherever it is installed."""
 
 import importlib.metadata
-import shutil
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.wheels import ROOT, build_wheel, install, packages
 
 
 @pytest.fixture(scope="module")
 def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of libraries that is not the interpreter's, as on a cluster, with our wheel in it."""
     folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    for name in ("src", "conf"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("*.egg-info", "__pycache__"))
-    for name in ("setup.py", "pyproject.toml", "README.md"):
-        shutil.copy(ROOT / name, source / name)
-    built = ["setup.py", "--quiet", "bdist_wheel", "--dist-dir", str(folder / "dist")]
-    subprocess.run([sys.executable, *built], cwd=source, check=True, capture_output=True, timeout=300)
-    (wheel,) = (folder / "dist").glob("*.whl")
-    # What stands in the interpreter's own folder is neither looked at nor touched.
-    install = ["install", "--quiet", "--ignore-installed", "--no-deps", "--no-index"]
-    install += ["--prefix", str(folder / "libraries"), str(wheel)]
-    subprocess.run([sys.executable, "-m", "pip", *install], check=True, capture_output=True, timeout=300)
-    return folder / "libraries"
-
-
-def packages(prefix: Path) -> Path:
-    return Path(sysconfig.get_path("purelib", vars={"base": str(prefix)}))
+    return install(build_wheel(folder), folder / "libraries")
 
 
 def test_settings_are_found_beside_the_libraries(prefix: Path, tmp_path: Path) -> None:

@@ -5,12 +5,13 @@ Order of precedence, last wins: the defaults below, `conf/base.yml`, the overlay
 `LAKEHOUSE_GATE__MIN_CONFIDENCE=0.9` (section and key, two underscores between).
 """
 
+import json
 from dataclasses import dataclass, field
 from typing import Literal
 
 from pipelines.gate_settings import AnnotationSettings, GateSettings
 from pipelines.labelling_settings import EndpointSettings, LabellingSettings, ModelSettings
-from pipelines.redaction_policy import RedactionSettings
+from pipelines.redaction_policy import NO_ARGUMENTS, Arguments, RedactionSettings
 from pipelines.settings_base import EMBEDDED, fingerprint, require
 
 
@@ -46,6 +47,9 @@ class KafkaSettings:
         require(not sasl or bool(credentials), "kafka.sasl_mechanism", needs)
 
 
+SECRET_WORDS = ("secret", "password", "token", "access.key", "account.key")
+
+
 @dataclass(frozen=True)
 class StorageSettings:
     """Where tables, checkpoints and dropped files stand. Paths are URIs; relative ones are in the workspace."""
@@ -59,6 +63,16 @@ class StorageSettings:
     """Folder on the driver's own disk for what can be made again from the tables; relative: in the workspace."""
     schema_prefix: str = ""
     """Put before bronze, silver, gold and quarantine, e.g. `dev_`."""
+    options: Arguments = NO_ARGUMENTS
+    """Hadoop's options of the file systems behind these URIs, by name: fs.s3a.endpoint, fs.s3a.path.style.access."""
+    secret_options: Arguments = NO_ARGUMENTS
+    """Those that are secrets, such as fs.s3a.secret.key: each a reference (env:NAME, file:PATH), never the secret."""
+
+    def __post_init__(self) -> None:
+        for name in json.loads(self.options):
+            secret = any(word in name.lower() for word in SECRET_WORDS)
+            needs = f"{name} is a secret: put a reference to it (env:NAME, file:PATH) into storage.secret_options"
+            require(not secret, "storage.options", needs)
 
 
 @dataclass(frozen=True)
@@ -154,10 +168,13 @@ SUM_TOLERANCE = 1e-9
 
 @dataclass(frozen=True)
 class SparkSettings:
-    """The local session; on a cluster the cluster's own settings rule."""
+    """The session; on a cluster the cluster's own settings rule (spark-defaults.conf, Databricks)."""
 
     master: str = "local[2,4]"
-    """Two cores; a task may fail 4 times before its query does (a killed worker is no disaster)."""
+    """Two cores; a task may fail 4 times before its query does (a killed worker is no disaster). Or spark://HOST:PORT,
+    a standalone cluster."""
+    wheel: str = ""
+    """Our wheel, shipped to the executors of a standalone cluster; empty: their Python has the package."""
     driver_memory: str = "2g"
     trigger_seconds: int = 5
     """Pause between micro-batches of `run --continuous`."""

@@ -38,6 +38,7 @@ class FakeIvy:
 def test_coordinates_for_spark_3_5_are_those_of_scala_2_12() -> None:
     coordinates = jars.coordinates("3.5.7")
     assert coordinates.pop("nlp")[0] == "com.johnsnowlabs.nlp:spark-nlp_2.12:5.5.3"
+    assert coordinates.pop("s3")[0] == "org.apache.hadoop:hadoop-aws:3.3.4"
     assert coordinates == {
         "spark": ("io.delta:delta-spark_2.12:3.3.2", "org.apache.spark:spark-sql-kafka-0-10_2.12:3.5.7"),
         "broker": ("org.apache.kafka:kafka_2.13:3.9.1", "org.slf4j:slf4j-simple:1.7.36"),
@@ -49,6 +50,7 @@ def test_coordinates_for_spark_4_0_are_those_of_scala_2_13() -> None:
         "spark": ("io.delta:delta-spark_2.13:4.0.0", "org.apache.spark:spark-sql-kafka-0-10_2.13:4.0.0"),
         "broker": ("org.apache.kafka:kafka_2.13:3.9.1", "org.slf4j:slf4j-simple:1.7.36"),
         "nlp": (),
+        "s3": (),
     }
 
 

@@ -42,8 +42,9 @@ def test_a_file_that_is_no_text_is_refused_without_its_content(tmp_path: Path) -
 
 @pytest.mark.parametrize("reference", ["", "env:", "file:", "plainpassword", "/key", "scope/"])
 def test_what_is_no_reference_is_refused_with_the_three_forms(reference: str) -> None:
-    with pytest.raises(SettingsError, match=r"env:NAME, file:PATH or SCOPE/KEY"):
+    with pytest.raises(SettingsError, match=r"env:NAME, file:PATH or SCOPE/KEY") as refusal:
         read_secret(reference, Path("unused"))
+    assert "plainpassword" not in str(refusal.value)
 
 
 def test_a_databricks_secret_outside_databricks_says_so() -> None:

@@ -9,10 +9,13 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
 from pipelines.adapters.java import java_environment
-from pipelines.adapters.spark import REMEMBERED, local_configuration, remember_classes
+from pipelines.adapters.session_configuration import session_configuration
+from pipelines.adapters.spark import REMEMBERED, remember_classes, start_session
+from pipelines.errors import ServiceUnavailableError
 from pipelines.settings import SparkSettings
 
 
@@ -43,10 +46,25 @@ def test_what_pyspark_asks_the_jvm_for_again_and_again_is_looked_up_once() -> No
     assert asked == ["org.apache.spark.sql.Row"]
 
 
+class Refusing:
+    """A builder whose cluster gives nothing."""
+
+    def getOrCreate(self) -> SparkSession:  # noqa: N802 (PySpark's name)
+        raise Py4JError("a trace of many lines")
+
+
+def test_a_cluster_that_gives_no_session_is_named(tmp_path: Path) -> None:
+    builder = cast("SparkSession.Builder", Refusing())
+    with pytest.raises(ServiceUnavailableError, match=r"at spark://host:7077 gives .*spark-defaults\.conf.*spark\.log"):
+        start_session(builder, "spark://host:7077", tmp_path)
+    with pytest.raises(Py4JError):
+        start_session(builder, "local[2,4]", tmp_path)
+
+
 @pytest.mark.parametrize("lasting", [False, True])
 def test_java_has_room_for_what_it_compiles(lasting: bool, tmp_path: Path) -> None:
     # When the room is full Java says so on the screen, and only interprets from then on.
-    told = local_configuration(SparkSettings(), [], tmp_path, tmp_path / "log4j2.properties", lasting)
+    told = session_configuration(SparkSettings(), [], tmp_path, tmp_path / "log4j2.properties", lasting)
     options = told["spark.driver.extraJavaOptions"].split()
     environment = os.environ | java_environment()
     java = Path(environment["JAVA_HOME"]) / "bin" / "java"

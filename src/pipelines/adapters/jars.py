@@ -16,7 +16,7 @@ from pipelines.adapters.java import find_java
 from pipelines.adapters.jvm_network import network_options
 from pipelines.errors import MissingDependencyError, ServiceUnavailableError
 
-Group = Literal["spark", "broker", "nlp"]
+Group = Literal["spark", "broker", "nlp", "s3"]
 REGISTRY_VARIABLE = "LAKEHOUSE_MAVEN_URL"
 DEFAULT_REGISTRY = "https://repo1.maven.org/maven2/"
 RESOLVE_SECONDS = 1_200.0
@@ -37,6 +37,24 @@ NLP = {
     ),
     "2.13": (),
 }
+# Hadoop's S3A, of the Hadoop inside pyspark. It declares Amazon's bundle of every service, 280 MB, and loads this much
+# of it; of the version that Spark NLP needs too, since both may be in one session.
+S3 = {
+    "2.12": (
+        "org.apache.hadoop:hadoop-aws:3.3.4",
+        "com.amazonaws:aws-java-sdk-s3:1.12.500",
+        "com.amazonaws:aws-java-sdk-core:1.12.500",
+        "com.amazonaws:aws-java-sdk-kms:1.12.500",
+        "com.amazonaws:aws-java-sdk-sts:1.12.500",
+        # Error classes that S3A compares each failure with.
+        "com.amazonaws:aws-java-sdk-dynamodb:1.12.500",
+        "com.amazonaws:jmespath-java:1.12.500",
+        "org.wildfly.openssl:wildfly-openssl:1.0.7.Final",
+    ),
+    "2.13": (),
+}
+ONE_BY_ONE = ("nlp", "s3")
+"""Groups of which only what is named is fetched, and nothing that these name."""
 # Spark's Kafka source needs spark-token-provider-kafka of the same version; only these are in the registry whole.
 SPARK_LINES = {
     "2.12": ("3.3.2", ("3.5.3", "3.5.4", "3.5.5", "3.5.7")),
@@ -86,6 +104,7 @@ def coordinates(pyspark_version: str) -> dict[Group, tuple[str, ...]]:
                 ),
                 "broker": BROKER,
                 "nlp": NLP[scala],
+                "s3": S3[scala],
             }
     known = ", ".join(version for _, versions in SPARK_LINES.values() for version in versions)
     raise MissingDependencyError(
@@ -194,7 +213,7 @@ def explain_failure(group: Group, registry: str, output: str) -> str:
 
 def module_xml(group: Group) -> str:
     """Write the module file: the coordinates, less what pyspark brings itself."""
-    whole = str(group != "nlp").lower()
+    whole = str(group not in ONE_BY_ONE).lower()
     dependencies = (DEPENDENCY_XML.format(*name.split(":"), whole) for name in group_coordinates(group))
     unneeded = BROKER_EXCLUSIONS if group == "broker" else spark_artifacts()
     exclusions = (EXCLUSION_XML.format(name) for name in unneeded)

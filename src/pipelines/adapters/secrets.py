@@ -26,7 +26,8 @@ def read_secret(reference: str, base: Path) -> str:
     scope, _, key = reference.partition("/")
     if scope and key:
         return read_databricks_secret(scope, key, reference)
-    raise SettingsError(f"Secret reference {reference!r} must be env:NAME, file:PATH or SCOPE/KEY.")
+    # Not shown: what is no reference may be the secret itself.
+    raise SettingsError("A reference to a secret in the settings must be env:NAME, file:PATH or SCOPE/KEY.")
 
 
 def read_databricks_secret(scope: str, key: str, reference: str) -> str:

@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from pipelines.adapters.jars import cached_jars, resolve_jars
 from pipelines.adapters.java import java_environment
+from pipelines.adapters.session_configuration import FileSystems, is_local, session_configuration, worker_variables
 from pipelines.adapters.worker_daemon import warming
+from pipelines.errors import ServiceUnavailableError
 from pipelines.redaction_policy import RedactionSettings
 from pipelines.settings import SparkSettings
 
@@ -34,35 +37,6 @@ appender.file.policies.size.size = 20MB
 appender.file.strategy.type = DefaultRolloverStrategy
 appender.file.strategy.max = 3
 """
-
-
-SMALL_BATCHES = {
-    # Writing and compiling Java code for each plan does not pay on small batches: interpreted, one of 20 tickets takes
-    # two thirds of the time.
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    # The default of 50 doubles the time of each small commit.
-    "spark.databricks.delta.snapshotPartitions": "1",
-    # VACUUM lists a table's files in so many tasks: of the default 10,000 it takes minutes for a table of ten files.
-    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
-    # Delta keeps the state of up to 10,000 tables for an hour, about a megabyte each: a long session is out of memory.
-    "spark.databricks.delta.delta.log.cacheSize": "50",
-    # Every aggregation and join of a task takes a page, every broadcast a block: of 16 and 4 MB by default.
-    "spark.buffer.pageSize": "256k",
-    "spark.broadcast.blockSize": "256k",
-    # Each plan is written out for pages that are off: by default with all details of all operators.
-    "spark.sql.ui.explainMode": "simple",
-    # What Spark keeps of the past for pages that are off.
-    "spark.ui.retainedJobs": "20",
-    "spark.ui.retainedStages": "20",
-    "spark.ui.retainedTasks": "200",
-    "spark.sql.ui.retainedExecutions": "20",
-}
-"""What a local session does without, because its batches are small."""
-
-
-CODE_CACHE = "240m"
-"""What Java gives its two compilers together."""
 
 STREAMS = (1, 2)
 """Standard output and standard error."""
@@ -126,35 +100,67 @@ def open_session(
     lasting: bool = False,
     warm: Sequence[str] = (),
     policy: RedactionSettings | None = None,
+    files: FileSystems | None = None,
 ) -> SparkSession:
-    """Open a local session from the pinned jars.
+    """Open a session from the pinned jars, on this machine or on a standalone cluster.
 
     Args:
-        settings: cores and memory of the local session; a cluster's own settings rule there.
+        settings: the master; cores and memory of a local session, a cluster's own settings rule there.
         scratch: where Spark may put its warehouse folder.
         logs: folder of `spark.log`; neither Spark nor its workers write to the terminal.
         progress: told what is happening when jars have to be fetched.
         lasting: the session will run for many minutes, so Java may spend the first two on optimising itself.
         warm: stages whose workers will be forked for long, so what they need is loaded where they are forked from.
         policy: of redaction, whose detectors those of silver need; None: the default one.
+        files: what the file systems behind the storage URIs need; None: nothing beside Spark.
+
+    Raises:
+        SettingsError: when the wheel for a cluster's executors is none of ours.
+        ServiceUnavailableError: when a cluster does not answer, or starts no executors.
     """
+    files = files or FileSystems()
     # Spark NLP's jars cost a start nothing that could be measured: whoever has fetched them has them in all sessions.
     jars = [*resolve_jars("spark", progress), *cached_jars("nlp")]
+    jars += [jar for group in files.jars for jar in resolve_jars(group, progress)]
     logs.mkdir(parents=True, exist_ok=True)
     log4j = logs / "log4j2.properties"
     log4j.write_text(LOG4J.format(log=logs / "spark.log"), encoding="utf-8")
     os.environ.update(java_environment())
-    # Without these the workers are whatever python3 is first on PATH, without our packages.
-    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    # Without it the workers are whatever python3 is first on PATH, without our packages. On a cluster whoever set it
+    # knows where its machines have theirs.
+    if is_local(settings.master) or "PYSPARK_PYTHON" not in os.environ:
+        os.environ["PYSPARK_PYTHON"] = sys.executable
+    configuration = session_configuration(settings, jars, scratch, log4j, lasting)
+    configuration |= worker_variables(settings, warming(warm, policy, scratch))
     builder = SparkSession.Builder().master(settings.master).appName("intent-lakehouse")
-    local = local_configuration(settings, jars, scratch, log4j, lasting)
-    variables = {f"spark.executorEnv.{name}": value for name, value in warming(warm, policy, scratch).items()}
-    for key, value in {**local, **variables}.items():
+    for key, value in configuration.items():
         builder = builder.config(key, value)
     with output_to(logs / "spark.log"):
-        opened = builder.getOrCreate()
+        opened = start_session(builder, settings.master, logs)
     remember_classes(opened)
+    # Not among Spark's settings, which stand in Java's command line for all to read.
+    hadoop = opened.sparkContext._jsc.hadoopConfiguration()
+    for key, value in files.options.items():
+        hadoop.set(key, value)
     return opened
+
+
+def start_session(builder: SparkSession.Builder, master: str, logs: Path) -> SparkSession:
+    """Start a session.
+
+    Raises:
+        ServiceUnavailableError: when a cluster does not answer, or starts no executors.
+    """
+    try:
+        return builder.getOrCreate()
+    except (Py4JError, PySparkException) as failure:
+        if is_local(master):
+            raise
+        raise ServiceUnavailableError(
+            f"The Spark cluster at {master} gives no session ({type(failure).__name__}). Check spark.master, and what "
+            f"spark-defaults.conf says of executors and spark.driver.host; {logs / 'spark.log'} says more."
+        ) from failure
 
 
 def remember_classes(spark: SparkSession) -> None:
@@ -168,46 +174,6 @@ def remember_classes(spark: SparkSession) -> None:
             found = getattr(place, part)
             vars(place)[part] = found
             place = found
-
-
-def local_configuration(
-    settings: SparkSettings, jars: list[Path], scratch: Path, log4j: Path, lasting: bool
-) -> dict[str, str]:
-    """Say how a local session differs from Spark's defaults, and why."""
-    # Java's second compiler costs a short session half its time again; after two minutes a batch takes half the work.
-    # Alone, the first has 48 MB for its code: they are full after two minutes, and from then on Java interprets.
-    compilers = "" if lasting else f"-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize={CODE_CACHE} "
-    cores = settings.master.removeprefix("local[").partition(",")[0].rstrip("]")
-    return SMALL_BATCHES | {
-        "spark.jars": ",".join(map(str, jars)),
-        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-        "spark.sql.warehouse.dir": str(scratch / "warehouse"),
-        "spark.driver.memory": settings.driver_memory,
-        "spark.driver.extraJavaOptions": (
-            f"{compilers}-Dlog4j2.configurationFile=file:{log4j} -Dderby.system.home={scratch}"
-        ),
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-        # Loopback only: no other machine may talk to the driver.
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.host": "127.0.0.1",
-        # The default of 200 means 200 tiny tasks per shuffle.
-        "spark.sql.shuffle.partitions": cores if cores.isdigit() else str(os.cpu_count() or 2),
-        "spark.sql.execution.arrow.pyspark.enabled": "true",
-        "spark.sql.execution.arrow.maxRecordsPerBatch": "2000",
-        "spark.sql.session.timeZone": "UTC",
-        # Four streams share two cores: a model's long batch must not starve bronze.
-        "spark.scheduler.mode": "FAIR",
-        # Workers are forked from a process that has loaded what they all need, and are kept with their models.
-        "spark.python.daemon.module": "pipelines.adapters.worker_daemon",
-        "spark.python.worker.reuse": "true",
-        "spark.sql.streaming.metricsEnabled": "false",
-        # Text written to disk by shuffles and spills is encrypted; the key lives as long as the session.
-        "spark.io.encryption.enabled": "true",
-        # A worker with one thread each: n workers with n threads each would fight for the cores.
-        "spark.executorEnv.OMP_NUM_THREADS": "1",
-    }
 
 
 @contextmanager

@@ -56,9 +56,10 @@ def load_detectors() -> None:
     from pipelines.adapters.detectors import redact_texts
 
     file = os.environ.get(POLICY)
-    policy = load_settings([]).redaction
     if file:
         policy = build(RedactionSettings, json.loads(Path(file).read_text(encoding="utf-8")), "redaction")
+    else:
+        policy = load_settings([]).redaction
     # What is compiled at the first text, or read from a cache, is then there too.
     redact_texts([SAMPLE], policy, bytes(32))
 

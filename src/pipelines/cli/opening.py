@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 from pipelines import contracts
 from pipelines.adapters.checkpoints import StreamPlan
 from pipelines.adapters.delta import TableStore
+from pipelines.adapters.file_systems import file_systems
 from pipelines.adapters.redactor import build_redactor
 from pipelines.adapters.spark import open_session, session
 from pipelines.adapters.table_creation import ensure_tables
@@ -61,7 +62,8 @@ def open_spark(workspace: Workspace, lasting: Sequence[str] = ()) -> Iterator[Sp
     logging.getLogger("py4j").setLevel(logging.ERROR)
     settings = workspace.settings
     own = partial(open_session, settings.spark, workspace.root / "spark", workspace.logs, say, bool(lasting))
-    with session(partial(own, warm=lasting, policy=settings.redaction)) as spark:
+    files = file_systems(settings.storage, workspace.root)
+    with session(partial(own, warm=lasting, policy=settings.redaction, files=files)) as spark:
         yield spark
 
 
