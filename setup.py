@@ -77,6 +77,7 @@ setup(
         "rich>=13",
         "scipy>=1.12",
         "typer>=0.19",
+        "typing-extensions>=4.4",
     ],
     extras_require={
         "local": LOCAL,

@@ -39,6 +39,15 @@ def spark(scratch: Path) -> Iterator[SparkSession]:
     session.stop()
 
 
+@pytest.fixture(scope="module")
+def single_task_shuffles(spark: SparkSession) -> Iterator[None]:
+    # Every further task is serialised, sent and set up for a row or two.
+    before = str(spark.conf.get("spark.sql.shuffle.partitions"))
+    spark.conf.set("spark.sql.shuffle.partitions", "1")
+    yield
+    spark.conf.set("spark.sql.shuffle.partitions", before)
+
+
 @pytest.fixture(scope="session")
 def empty_tables(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
     # Creating ten tables costs ten commits; a copy of their folders costs milliseconds.

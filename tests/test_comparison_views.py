@@ -1,7 +1,7 @@
 """What notebooks compare, by hand: each view's own statement over a few rows."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 import pytest
@@ -26,18 +26,10 @@ from pipelines.contracts import (
 from pipelines.declaration import Table, View
 from tests.builders import NOON, Values, decision, frame, record, vote
 
+pytestmark = pytest.mark.usefixtures("single_task_shuffles")
 LATER = NOON + timedelta(days=1)
 MONDAY, TUESDAY = date(2026, 1, 5), date(2026, 1, 6)
 Rows = Mapping[Table, Sequence[Values]]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def single_task_shuffles(spark: SparkSession) -> Iterator[None]:
-    # A row or two needs no second task.
-    before = str(spark.conf.get("spark.sql.shuffle.partitions"))
-    spark.conf.set("spark.sql.shuffle.partitions", "1")
-    yield
-    spark.conf.set("spark.sql.shuffle.partitions", before)
 
 
 def ask(spark: SparkSession, view: View, rows: Rows) -> list[tuple[object, ...]]:

@@ -24,6 +24,8 @@ from tests.builders import NOON, Values, frame
 from tests.cli.workspaces import make_workspace
 from tests.pictures import assert_nothing_is_cut_off
 
+pytestmark = pytest.mark.usefixtures("single_task_shuffles")
+
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.py"))
 NAMES = ["01_explore_gold", "02_review_disagreements", "03_data_quality", "04_compare_models", "05_dataset_card"]
@@ -78,15 +80,6 @@ def run_notebooks(workspace: Path, capsys: pytest.CaptureFixture[str], record_id
             run_cells(path, record_id)
             found.printed = capsys.readouterr().out
     return shown
-
-
-@pytest.fixture(scope="module", autouse=True)
-def single_task_shuffles(spark: SparkSession) -> Iterator[None]:
-    # A row or two needs no second task.
-    before = str(spark.conf.get("spark.sql.shuffle.partitions"))
-    spark.conf.set("spark.sql.shuffle.partitions", "1")
-    yield
-    spark.conf.set("spark.sql.shuffle.partitions", before)
 
 
 @pytest.fixture(scope="module")

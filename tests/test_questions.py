@@ -1,7 +1,7 @@
 """The analyst's page: every statement runs on a small past, and says what that past says."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,13 +31,9 @@ def store(past: Path) -> TableStore:
 
 
 @pytest.fixture(scope="module")
-def lake(spark: SparkSession, store: TableStore) -> Iterator[SparkSession]:
+def lake(spark: SparkSession, store: TableStore, single_task_shuffles: None) -> SparkSession:
     register_views(spark, store)
-    # A row or two needs no second task.
-    before = str(spark.conf.get("spark.sql.shuffle.partitions"))
-    spark.conf.set("spark.sql.shuffle.partitions", "1")
-    yield spark
-    spark.conf.set("spark.sql.shuffle.partitions", before)
+    return spark
 
 
 @pytest.fixture

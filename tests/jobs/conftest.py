@@ -35,13 +35,9 @@ MONDAY_MS = 1_767_600_000_000
 LABELS = LabelSet(("card_lost", "refund", "login"))
 
 
-@pytest.fixture(scope="package", autouse=True)
-def single_task_shuffles(spark: SparkSession) -> Iterator[None]:
-    # Every further task is serialised, sent and set up for a row or two; the test of partition counts asks for three.
-    before = str(spark.conf.get("spark.sql.shuffle.partitions"))
-    spark.conf.set("spark.sql.shuffle.partitions", "1")
-    yield
-    spark.conf.set("spark.sql.shuffle.partitions", before)
+@pytest.fixture(scope="module", autouse=True)
+def streams_shuffle_in_one_task(single_task_shuffles: None) -> None:
+    """All tests of streams have a few rows a batch; the test of partition counts asks for three itself."""
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,7 @@ from pyspark.sql.streaming.listener import (
     QueryTerminatedEvent,
     StreamingQueryListener,
 )
+from typing_extensions import override
 
 from pipelines.errors import MissingDependencyError, ServiceUnavailableError
 
@@ -40,31 +41,25 @@ class StreamMetrics(StreamingQueryListener):
         self.seconds = Histogram(
             "lakehouse_batch_seconds", "From trigger to commit.", stream, buckets=BATCH_SECONDS, registry=told
         )
-        self.last = gauge(
-            "lakehouse_last_batch_timestamp_seconds", "When the newest batch began.", stream, registry=told
-        )
+        self.last = gauge("lakehouse_last_batch_timestamp_seconds", "When the newest batch began.", stream)
         self.behind = gauge(
-            "lakehouse_behind", "What a stream's sources hold that it has not read.", ("stream", "unit"), registry=told
+            "lakehouse_behind", "What a stream's sources hold that it has not read.", ("stream", "unit")
         )
         self.decisions = counter("lakehouse_decisions", "Verdicts of the gate.", ("verdict", "reason"))
         self.certified = gauge("lakehouse_certified", "1 while a certificate vouches for gold.")
-        self.error_bound = gauge(
-            "lakehouse_certified_error_bound", "At most this share of gold's labels is wrong.", registry=told
-        )
-        self.threshold = gauge(
-            "lakehouse_gate_threshold", "Confidence that the certificate in force asks for.", registry=told
-        )
-        self.coverage = gauge(
-            "lakehouse_certified_coverage", "Share of judged tickets that reach the threshold.", registry=told
-        )
+        self.error_bound = gauge("lakehouse_certified_error_bound", "At most this share of gold's labels is wrong.")
+        self.threshold = gauge("lakehouse_gate_threshold", "Confidence that the certificate in force asks for.")
+        self.coverage = gauge("lakehouse_certified_coverage", "Share of judged tickets that reach the threshold.")
         self.names: dict[str, str] = {}
 
-    def onQueryStarted(self, event: QueryStartedEvent) -> None:  # noqa: N802  Spark's name
+    @override
+    def onQueryStarted(self, event: QueryStartedEvent) -> None:
         """Note that a stream runs."""
         self.names[str(event.runId)] = event.name or ""
         self.up.labels(event.name or "").set(1)
 
-    def onQueryProgress(self, event: QueryProgressEvent) -> None:  # noqa: N802  Spark's name
+    @override
+    def onQueryProgress(self, event: QueryProgressEvent) -> None:
         """Count a trigger; one that found nothing only says how far behind the stream is."""
         progress = event.progress
         name = progress.name or ""
@@ -76,10 +71,12 @@ class StreamMetrics(StreamingQueryListener):
             self.seconds.labels(name).observe(progress.durationMs.get("triggerExecution", 0) / 1_000)
             self.last.labels(name).set(datetime.fromisoformat(progress.timestamp.replace("Z", "+00:00")).timestamp())
 
-    def onQueryIdle(self, event: QueryIdleEvent) -> None:  # noqa: N802  Spark's name
+    @override
+    def onQueryIdle(self, event: QueryIdleEvent) -> None:
         """Nothing came: nothing is counted."""
 
-    def onQueryTerminated(self, event: QueryTerminatedEvent) -> None:  # noqa: N802  Spark's name
+    @override
+    def onQueryTerminated(self, event: QueryTerminatedEvent) -> None:
         """Note that a stream has ended."""
         self.up.labels(self.names.pop(str(event.runId), "")).set(0)
 
