@@ -93,9 +93,8 @@ lake.plot(
 # COMMAND ----------
 lake.say(in_force(lake.spark, lake.store))
 audits = lake.query(
-    "WITH in_force AS (SELECT * FROM gold.certificates ORDER BY issued_at DESC, certificate_id LIMIT 1) "
     "SELECT one.*, 1 - one.error_bound AS at_least, target_error FROM "
-    "(SELECT explode(thresholds) AS one, target_error FROM in_force) WHERE one.audited > 0"
+    "(SELECT explode(thresholds) AS one, target_error FROM gold.certificate_in_force) WHERE one.audited > 0"
 ).sort_values("threshold")
 lake.plot(
     lines(
@@ -108,8 +107,8 @@ lake.plot(
             y="share (0 to 1)",
             see="Gold is certified where the bound reaches the promised line. Coverage is what a stricter threshold "
             "costs: the share of all judged tickets that still reaches it.",
-            nothing="No audits yet: nothing is known of gold's precision. Type: lakehouse annotate sample, then "
-            "certify",
+            nothing="No audits yet: nothing is known of gold's precision. Type: "
+            "lakehouse annotate sample --budget N --out FILE, then import it and certify",
         ),
         marks={"promised": 1 - audits["target_error"].max()},
     )
@@ -124,8 +123,7 @@ lake.table(
 lake.table(
     "Labels under audit",
     lake.query(
-        "WITH in_force AS (SELECT * FROM gold.certificates ORDER BY issued_at DESC, certificate_id LIMIT 1) "
-        "SELECT one.* FROM (SELECT explode(labels) AS one FROM in_force) ORDER BY one.audited DESC"
+        "SELECT one.* FROM (SELECT explode(labels) AS one FROM gold.certificate_in_force) ORDER BY one.audited DESC"
     ),
     nothing="No label has audits yet. Type: lakehouse certify",
 )

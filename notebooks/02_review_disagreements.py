@@ -89,7 +89,8 @@ lake.plot(
             y="label by a model",
             see="What is off the diagonal is mixed up. Two labels that are mixed up both ways may be one intent; one "
             "that swallows others needs sharper examples.",
-            nothing="No text has a label of a model and of people yet. Type: lakehouse annotate sample, then import",
+            nothing="No text has a label of a model and of people yet. Type: "
+            "lakehouse annotate sample --budget N --out FILE, then import it",
         ),
         unit="texts, once for each version",
         square=True,

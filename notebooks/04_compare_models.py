@@ -3,7 +3,8 @@
 # MAGIC # Two versions of a model or prompt
 # MAGIC Which texts change their label, which version people agree with more, and what each costs. Set `WORKSPACE` to
 # MAGIC your own folder. `BEFORE` and `AFTER` are versions as `gold.agreement` writes them
-# MAGIC (`slm=intent-slm@1/intent-prompt@2`); empty: the newest version, and the one that shares most texts with it. A
+# MAGIC (`slm=intent-slm@1/intent-prompt@2`); what is empty is chosen: the newest version, and the one
+# MAGIC that shares most texts with it. A
 # MAGIC new version reads old tickets by `lakehouse quarantine replay --version NAME@NUMBER`.
 
 # COMMAND ----------
@@ -24,8 +25,9 @@ lake.table(
     nothing="No two versions of a voter have read the same texts, so flips cannot be told; agreement and cost can.",
 )
 before, after = BEFORE, AFTER
-if not before and len(versions):
-    before, after = versions.loc[0, ["before", "after"]]
+fitting = versions[(versions["before"].eq(before) | (not before)) & (versions["after"].eq(after) | (not after))]
+if len(fitting):
+    before, after = fitting.iloc[0][["before", "after"]]
 
 # COMMAND ----------
 # MAGIC %md
@@ -116,7 +118,8 @@ lake.plot(
             y="Cohen's kappa, -1 to 1",
             see="Bars are 95 % intervals: where two overlap much, people's labels do not tell the versions apart yet. "
             "The language model is asked about hard texts, so hold it against its own versions only.",
-            nothing="No version has texts that people labelled too. Type: lakehouse annotate sample, then import",
+            nothing="No version has texts that people labelled too. Type: "
+            "lakehouse annotate sample --budget N --out FILE, then import it",
         ),
         low=by_version[["kappa_low"]].set_axis(["Cohen's kappa"], axis="columns"),
         high=by_version[["kappa_high"]].set_axis(["Cohen's kappa"], axis="columns"),

@@ -69,6 +69,7 @@ def test_the_jobs_settings_are_known_and_scraped_where_they_answer() -> None:
     (scraped,) = read("prometheus.yml")["scrape_configs"]
     assert scraped["static_configs"] == [{"targets": [f"jobs:{settings.metrics.port}"]}]
     assert settings.kafka.bootstrap_servers == "kafka:9092"
+    assert read("compose.yml")["services"]["jobs"]["stop_signal"] == "SIGINT"
     assert f"localhost:{settings.metrics.port}/metrics" in str(read("compose.yml")["services"]["jobs"]["healthcheck"])
 
 

@@ -47,7 +47,9 @@ class KafkaSettings:
         require(not sasl or bool(credentials), "kafka.sasl_mechanism", needs)
 
 
-SECRET_WORDS = ("secret", "password", "token", "access.key", "account.key")
+SECRET_WORDS = ("secret", "password", ".token", ".key", ".sas.")
+DELEGATION = "delegation.token"
+"""Of whether and how tokens are asked for."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class StorageSettings:
 
     def __post_init__(self) -> None:
         for name in json.loads(self.options):
-            secret = any(word in name.lower() for word in SECRET_WORDS)
+            secret = DELEGATION not in name and any(word in name.lower() for word in SECRET_WORDS)
             needs = f"{name} is a secret: put a reference to it (env:NAME, file:PATH) into storage.secret_options"
             require(not secret, "storage.options", needs)
 

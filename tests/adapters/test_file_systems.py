@@ -39,12 +39,29 @@ def test_options_are_written_as_hadoop_reads_them_and_secrets_are_looked_up(
     assert SECRET not in repr(found)
 
 
-@pytest.mark.parametrize("name", ["fs.s3a.secret.key", "fs.s3a.access.key", "fs.azure.account.key.a.net"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "fs.s3a.secret.key",
+        "fs.s3a.access.key",
+        "fs.s3a.session.token",
+        "fs.s3a.encryption.key",
+        "fs.s3a.server-side-encryption.key",
+        "fs.azure.account.key.a.net",
+        "fs.azure.sas.container.account.net",
+        "fs.gs.auth.service.account.private.key",
+    ],
+)
 def test_a_secret_among_the_plain_options_is_refused_unseen(tmp_path: Path, name: str) -> None:
     words = re.escape(f"Setting storage.options: {name} is a secret: put a reference")
     with pytest.raises(SettingsError, match=words) as refused:
         of(tmp_path, options={name: SECRET})
     assert SECRET not in str(refused.value)
+
+
+def test_whether_tokens_are_asked_for_is_no_secret(tmp_path: Path) -> None:
+    asked = {"fs.s3a.delegation.tokens.enabled": "true", "fs.azure.enable.delegation.token": "false"}
+    assert of(tmp_path, options=asked).options == asked
 
 
 def test_a_secret_that_is_no_reference_is_refused_unseen(tmp_path: Path) -> None:

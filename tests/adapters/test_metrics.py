@@ -9,14 +9,9 @@ from urllib.request import urlopen
 import pytest
 from pyspark.sql import SparkSession
 
+from pipelines.adapters.broker import find_free_port
 from pipelines.adapters.metrics import StreamMetrics, serve_metrics, unread
 from pipelines.errors import ServiceUnavailableError
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def scrape(port: int) -> dict[str, float]:
@@ -35,7 +30,7 @@ def wait_for(port: int, series: str, value: float) -> dict[str, float]:
 
 
 def test_a_stream_is_counted_while_it_runs_and_down_when_it_has_ended(spark: SparkSession, tmp_path: Path) -> None:
-    port = free_port()
+    port = find_free_port()
     with serve_metrics(spark, "127.0.0.1", port):
         rows = spark.readStream.format("rate-micro-batch").option("rowsPerBatch", 1).load()
         query = (
@@ -80,3 +75,15 @@ def test_a_promise_is_shown_and_a_missing_bound_is_no_number() -> None:
     assert read("lakehouse_certified") == 0
     assert str(read("lakehouse_certified_error_bound")) == "nan"
     assert read("lakehouse_gate_threshold") == 0.95
+
+
+def test_without_a_certificate_nothing_is_promised() -> None:
+    fresh, refused = StreamMetrics(), StreamMetrics()
+    refused.promised(True, 0.04, 0.9, 0.6)
+    refused.promised(False, None, None, None)
+    for metrics in (fresh, refused):
+        told = [
+            metrics.registry.get_sample_value(f"lakehouse_{name}")
+            for name in ("certified", "certified_error_bound", "gate_threshold", "certified_coverage")
+        ]
+        assert [str(value) for value in told] == ["0.0", "nan", "nan", "nan"]

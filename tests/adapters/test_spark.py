@@ -46,15 +46,13 @@ def test_what_pyspark_asks_the_jvm_for_again_and_again_is_looked_up_once() -> No
     assert asked == ["org.apache.spark.sql.Row"]
 
 
-class Refusing:
-    """A builder whose cluster gives nothing."""
-
-    def getOrCreate(self) -> SparkSession:  # noqa: N802 (PySpark's name)
-        raise Py4JError("a trace of many lines")
+def refuse() -> SparkSession:
+    """What a builder does whose cluster gives nothing."""
+    raise Py4JError("a trace of many lines")
 
 
 def test_a_cluster_that_gives_no_session_is_named(tmp_path: Path) -> None:
-    builder = cast("SparkSession.Builder", Refusing())
+    builder = cast("SparkSession.Builder", SimpleNamespace(getOrCreate=refuse))
     with pytest.raises(ServiceUnavailableError, match=r"at spark://host:7077 gives .*spark-defaults\.conf.*spark\.log"):
         start_session(builder, "spark://host:7077", tmp_path)
     with pytest.raises(Py4JError):

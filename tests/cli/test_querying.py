@@ -95,6 +95,8 @@ def test_describe_says_what_tables_views_and_columns_mean(asked: Asked) -> None:
         ("drop table gold.decisions", "Only reading is allowed here"),
         ("with a as (select 1) insert into gold.decisions table a", "Only reading is allowed here"),
         ("/* reads */ with a as (select 1) delete from gold.decisions", "Only reading is allowed here"),
+        # A pattern that tries every way to cut comments would not come to an end.
+        ("/* a */ " * 60 + "drop table gold.decisions", "Only reading is allowed here"),
         ("select nope from gold.decisions", "`nope` cannot be resolved"),
         ("select nope from gold.decisions", 'What columns there are: lakehouse sql "describe gold.decisions"'),
         ("select * from gold.nothing", 'What is there: lakehouse sql "show tables in gold"'),

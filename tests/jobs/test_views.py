@@ -8,8 +8,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pipelines.adapters.delta import read_place, read_table
-from pipelines.adapters.views import views_of_places, views_of_votes
-from pipelines.contracts import LABELS, PLACES, TICKETS_BRONZE, TICKETS_SILVER
+from pipelines.adapters.views import view_query, views_of_places, views_of_votes
+from pipelines.contracts import CURRENT_AGREEMENT, LABELS, PLACES, TICKETS_BRONZE, TICKETS_SILVER
 from pipelines.jobs.agreement import measure_agreement
 from tests.jobs.conftest import LABELS as LABEL_SET
 from tests.jobs.conftest import Lake, new_lake, raw, ticket
@@ -83,7 +83,7 @@ def test_a_document_has_the_least_kappa_of_its_voters(lake: Lake) -> None:
     views = views_of(lake)
     agreement = {
         (row["compared"], row["rater"], row["label"], row["day"]): row
-        for row in views["gold_agreement_current"].collect()
+        for row in lake.spark.sql(view_query(CURRENT_AGREEMENT, lake.store)).collect()
     }
     memory = agreement["model_and_people", "memory=stand-in@1", None, None]
     # Of two texts that people and the model labelled, they agree on one; the labels refund and card against refund and

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pyspark
 
+from pipelines.adapters.broker import find_free_port
 from pipelines.adapters.java import java_environment
 
 HOST = "127.0.0.1"
@@ -63,7 +64,7 @@ def running_cluster(folder: Path) -> Iterator[Cluster]:
     conf = folder / "conf"
     conf.mkdir(parents=True)
     (conf / "spark-defaults.conf").write_text(DEFAULTS, encoding="utf-8")
-    port = free_port()
+    port = find_free_port()
     master = f"spark://{HOST}:{port}"
     with contextlib.ExitStack() as stack:
         begin = ["org.apache.spark.deploy.master.Master", "--host", HOST, "--port", str(port), "--webui-port", "0"]
@@ -106,7 +107,7 @@ def worker_python(folder: Path) -> Path:
 def running_s3(folder: Path, bucket: str) -> Iterator[str]:
     """Have an S3 server with an empty bucket; gives its endpoint."""
     folder.mkdir(parents=True)
-    port, log = free_port(), folder / "s3.log"
+    port, log = find_free_port(), folder / "s3.log"
     command = [sys.executable, "-m", "moto.server", "--host", HOST, "--port", str(port)]
     with running(command, os.environ, log):
         wait_for_port(port, log)
@@ -144,13 +145,6 @@ def running(command: Sequence[str], environment: Mapping[str, str], log: Path) -
             except subprocess.TimeoutExpired:
                 started.kill()
                 started.wait(STOP_SECONDS)
-
-
-def free_port() -> int:
-    """Find a port that nobody listens to."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for_port(port: int, log: Path) -> None:

@@ -60,7 +60,9 @@ def fit_baseline(rows: pd.DataFrame) -> Baseline:
         from sklearn.metrics import f1_score
         from sklearn.pipeline import make_pipeline
     except ModuleNotFoundError as error:
-        raise MissingDependencyError("A baseline needs scikit-learn. Type: pip install scikit-learn") from error
+        raise MissingDependencyError(
+            "A baseline needs scikit-learn, which is not installed. Type: pip install 'intent-lakehouse[notebooks]'"
+        ) from error
     train, test = (rows[rows["split"] == split] for split in (Split.TRAIN, Split.TEST))
     if train["label"].nunique() < LEAST_CLASSES or test.empty:
         return Baseline(len(train), len(test), 0, float("nan"), pd.DataFrame())

@@ -33,8 +33,8 @@ class CueWords:
         """Say whether one of them stands in a text, before a place of it."""
         if not self.is_plain or not (text.isascii() or ODD_LETTERS.search(text) is None):
             return self.pattern.search(text, 0, end) is not None
-        # Loops, not generators: most texts have none of the words, and to start one costs as much as two searches.
         lowered = (text if end >= len(text) else text[:end]).lower()
+        # A loop, not a generator: each of its steps would cost as much as the search.
         for word in self.words:
             if word in lowered:
                 return True

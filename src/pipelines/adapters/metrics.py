@@ -51,6 +51,8 @@ class StreamMetrics(StreamingQueryListener):
         self.threshold = gauge("lakehouse_gate_threshold", "Confidence that the certificate in force asks for.")
         self.coverage = gauge("lakehouse_certified_coverage", "Share of judged tickets that reach the threshold.")
         self.names: dict[str, str] = {}
+        # A gauge that nobody has set reads 0, and "at most 0 % wrong" is the one thing that must not be said.
+        self.promised(False, None, None, None)
 
     @override
     def onQueryStarted(self, event: QueryStartedEvent) -> None:
@@ -84,12 +86,14 @@ class StreamMetrics(StreamingQueryListener):
         """Add verdicts that were given since the last look."""
         self.decisions.labels(verdict, reason).inc(count)
 
-    def promised(self, certified: bool, error_bound: float | None, threshold: float, coverage: float) -> None:
-        """Say what the newest certificate promises; without an error bound it promises nothing."""
+    def promised(
+        self, certified: bool, error_bound: float | None, threshold: float | None, coverage: float | None
+    ) -> None:
+        """Say what the newest certificate promises; what it does not say is not a number."""
         self.certified.set(certified)
-        self.error_bound.set(float("nan") if error_bound is None else error_bound)
-        self.threshold.set(threshold)
-        self.coverage.set(coverage)
+        told = ((self.error_bound, error_bound), (self.threshold, threshold), (self.coverage, coverage))
+        for gauge, value in told:
+            gauge.set(float("nan") if value is None else value)
 
 
 def unread(sources: Iterator[Mapping[str, str]]) -> dict[str, float]:
@@ -109,7 +113,7 @@ def serve_metrics(spark: SparkSession, address: str, port: int) -> Iterator[Stre
     Args:
         spark: whose streams are told of.
         address: to bind to; 127.0.0.1 is this machine alone.
-        port: 0 takes a free one.
+        port: to answer at.
 
     Raises:
         MissingDependencyError: when prometheus-client is not installed.

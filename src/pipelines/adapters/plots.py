@@ -10,15 +10,21 @@ from dataclasses import dataclass, fields
 from itertools import chain, cycle, repeat
 from typing import Literal
 
-import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
-from pipelines.errors import UsageError
+from pipelines.errors import MissingDependencyError, UsageError
+
+try:
+    import matplotlib as mpl
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+except ModuleNotFoundError as absent:
+    raise MissingDependencyError(
+        "Plots need matplotlib, which is not installed. Type: pip install 'intent-lakehouse[notebooks]'"
+    ) from absent
 
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442", "#000000")
 MARKERS = "os^Dvphx"

@@ -10,11 +10,13 @@ from decimal import Decimal
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import AnalysisException, ParseException, PySparkException
 from pyspark.sql import SparkSession
+from pyspark.sql.types import DataType, TimestampNTZType
 
 from pipelines.adapters.failures import find_cause
 from pipelines.errors import PipelineError, UsageError
 
-READS = re.compile(r"(\s|\(|--[^\n]*\n|/\*.*?\*/)*(select|with|values|table|show|desc|describe|explain)\b", re.I | re.S)
+COMMENT = r"--[^\n]*\n|/\*(?:(?!\*/).)*\*/"
+READS = re.compile(rf"(\s|\(|{COMMENT})*(select|with|values|table|show|desc|describe|explain)\b", re.I | re.S)
 WITH_WRITE = re.compile(r".*\bwith\b.*\b(insert|update|delete|merge)\b", re.I | re.S)
 ONLY_READING = "Only reading is allowed here: begin with SELECT, WITH, SHOW, DESCRIBE or EXPLAIN."
 HINTS = {
@@ -61,7 +63,8 @@ def run_query(spark: SparkSession, query: str, most: int) -> Answer:
         rows = frame.limit(most + 1).collect()
     except (PySparkException, Py4JJavaError) as error:
         raise explain_query(error) from error
-    told = [tuple(plain(value) for value in row) for row in rows[:most]]
+    kinds = [field.dataType for field in frame.schema.fields]
+    told = [tuple(plain_of(*pair) for pair in zip(kinds, row, strict=True)) for row in rows[:most]]
     return Answer(frame.columns, told, len(rows) > most)
 
 
@@ -91,6 +94,13 @@ def explain_query(error: Exception) -> PipelineError:
         f"The query began and was stopped by a value that does not fit what is done with it ({what}). Expected: values "
         "that every function and cast can take; try_cast, try_divide and try_element_at give null for others."
     )
+
+
+def plain_of(kind: DataType, value: object) -> Value:
+    """Make the value of a column of a type that JSON has; a time without a zone is told without one."""
+    if isinstance(kind, TimestampNTZType) and isinstance(value, datetime):
+        return value.isoformat(sep=" ")
+    return plain(value)
 
 
 def plain(value: object) -> Value:

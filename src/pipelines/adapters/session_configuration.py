@@ -140,12 +140,20 @@ def cluster_configuration(settings: SparkSettings, scratch: Path) -> dict[str, s
             "whole path, or leave the setting empty where the executors' Python has the package."
         )
     # Unpacked by Spark, which knows archives by their ending: compiled loops are kept beside modules on a disk.
-    scratch.mkdir(parents=True, exist_ok=True)
-    archive = Path(shutil.copyfile(wheel, scratch / f"{ARCHIVE}.zip"))
+    archive = scratch / f"{wheel.stem}.zip"
+    put_aside_and_rename(wheel, archive)
     return quiet | {
         "spark.archives": f"{archive.resolve().as_uri()}#{ARCHIVE}",
         "spark.executorEnv.PYTHONPATH": ARCHIVE,
     }
+
+
+def put_aside_and_rename(source: Path, target: Path) -> None:
+    """Copy a file whole: another driver may be handing the one of this name to its executors."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = target.with_suffix(f".{os.getpid()}.part")
+    shutil.copyfile(source, aside)
+    aside.replace(target)
 
 
 def worker_variables(settings: SparkSettings, variables: dict[str, str]) -> dict[str, str]:

@@ -38,7 +38,7 @@ appender.file.strategy.type = DefaultRolloverStrategy
 appender.file.strategy.max = 3
 """
 
-STREAMS = (1, 2)
+OUTPUTS = (1, 2)
 """Standard output and standard error."""
 
 REMEMBERED = (
@@ -116,7 +116,7 @@ def open_session(
 
     Raises:
         SettingsError: when the wheel for a cluster's executors is none of ours.
-        ServiceUnavailableError: when a cluster does not answer, or starts no executors.
+        ServiceUnavailableError: when a cluster does not answer, or ends the application.
     """
     files = files or FileSystems()
     # Spark NLP's jars cost a start nothing that could be measured: whoever has fetched them has them in all sessions.
@@ -150,7 +150,7 @@ def start_session(builder: SparkSession.Builder, master: str, logs: Path) -> Spa
     """Start a session.
 
     Raises:
-        ServiceUnavailableError: when a cluster does not answer, or starts no executors.
+        ServiceUnavailableError: when a cluster does not answer, or ends the application.
     """
     try:
         return builder.getOrCreate()
@@ -184,14 +184,14 @@ def output_to(path: Path) -> Iterator[None]:
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    saved = [os.dup(stream) for stream in STREAMS]
+    saved = [os.dup(stream) for stream in OUTPUTS]
     with path.open("ab") as file:
-        for stream in STREAMS:
+        for stream in OUTPUTS:
             os.dup2(file.fileno(), stream)
     try:
         yield
     finally:
-        for stream, own in zip(STREAMS, saved, strict=True):
+        for stream, own in zip(OUTPUTS, saved, strict=True):
             os.dup2(own, stream)
             os.close(own)
 

@@ -1,7 +1,7 @@
 """What analysts find in SQL beside the tables: their names, the declared views, and views of this session."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -16,6 +16,8 @@ from pipelines.transforms.duplicates import weigh
 from pipelines.transforms.economy import cluster_disagreement
 from pipelines.vocabulary import Place
 
+RENEWED, MISSING = "CREATE OR REPLACE VIEW", "CREATE VIEW IF NOT EXISTS"
+"""How a view is made: anew, or only where none stands."""
 NAMED = "spark.lakehouse.named"
 """Session setting: the folder whose tables have the names."""
 
@@ -28,7 +30,7 @@ def register_views(spark: SparkSession, store: TableStore) -> None:
     gold_training_examples_weighted how many identical records each example stands for, gold_training_examples_suspect
     whether a suspended certificate vouches for it no more;
     silver_labels_disagreement how often a cluster's vote is not what its text would have got;
-    gold_agreement_current and gold_annotator_quality_current the newest figures; gold_documents, gold_annotations and
+    gold_annotator_quality_current the newest figures; gold_documents, gold_annotations and
     gold_quality_metrics the way of each record from its source to its place.
     """
     name_tables(spark, store)
@@ -62,18 +64,16 @@ def ensure_views(spark: SparkSession, store: TableStore) -> None:
     Those that stand are left alone: in Unity Catalog a view that is replaced loses the rights on it, so
     `lakehouse grants --apply` renews both together.
     """
-    if store.catalog:
-        missing = [view for view in tables.VIEWS if not spark.catalog.tableExists(view_name(view, store))]
-        for statement in view_statements(store, missing):
-            spark.sql(statement)
+    for statement in view_statements(store, MISSING) if store.catalog else ():
+        spark.sql(statement)
 
 
-def view_statements(store: TableStore, views: Sequence[View] = tables.VIEWS) -> Iterator[str]:
-    """Write the statements that make or renew declared views, with their comments."""
-    for view in views:
+def view_statements(store: TableStore, make: str = RENEWED) -> Iterator[str]:
+    """Write the statements that make or renew all declared views, with their comments."""
+    for view in tables.VIEWS:
         columns = ", ".join(f"{name} COMMENT {quoted(meaning)}" for name, meaning in view.columns)
         name, query = view_name(view, store), view_query(view, store)
-        yield f"CREATE OR REPLACE VIEW {name} ({columns}) COMMENT {quoted(view.comment)} AS {query}"
+        yield f"{make} {name} ({columns}) COMMENT {quoted(view.comment)} AS {query}"
 
 
 def view_query(view: View, store: TableStore) -> str:
@@ -128,7 +128,6 @@ def views_of_votes(spark: SparkSession, store: TableStore) -> dict[str, DataFram
     return {
         "silver_labels_disagreement": votes.transform(cluster_disagreement),
         "gold_annotations": votes.transform(annotations),
-        "gold_agreement_current": agreement,
         "gold_annotator_quality_current": read(tables.ANNOTATOR_QUALITY).transform(newest_quality),
         "gold_quality_metrics": tickets.transform(quality_metrics, read(tables.DECISIONS), agreement),
     }

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import pandas as pd
-from matplotlib.figure import Figure
 from pyspark.sql import SparkSession
 
 from pipelines.adapters.delta import TableStore
@@ -20,6 +20,9 @@ from pipelines.adapters.views import located, register_views
 from pipelines.cli.opening import open_spark, table_store
 from pipelines.cli.screens import out, show_table
 from pipelines.workspace import Workspace, find_workspace
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PICTURES = "pictures"
 DOTS_PER_INCH = 110
@@ -52,7 +55,7 @@ class Notebook:
         """Run one statement over tables and declared views by their full names; `:name` in it stands for a value."""
         return self.spark.sql(located(sql, self.store), args=values).toPandas()
 
-    def plot(self, figure: Figure) -> None:
+    def plot(self, figure: "Figure") -> None:
         """Show a plot."""
         shell = running_shell()
         if shell:

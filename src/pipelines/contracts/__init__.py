@@ -22,7 +22,7 @@ from pipelines.contracts.decision_views import (
 )
 from pipelines.contracts.gold import CERTIFICATES, DECISIONS, QUARANTINE, REVIEW_QUEUE, SHED, TRAINING_EXAMPLES
 from pipelines.contracts.measures import AGREEMENT, AGREEMENT_COUNTS, ANNOTATOR_QUALITY
-from pipelines.contracts.record_views import CLUSTERS, LINEAGE, PII_BY_TYPE
+from pipelines.contracts.record_views import CLUSTERS, CURRENT_CLUSTERS, LINEAGE, PII_BY_TYPE
 from pipelines.contracts.silver import ANNOTATIONS, CLUSTER_MERGES, EMBEDDINGS, LABELS, TEXT_FEATURES, TICKETS_SILVER
 from pipelines.contracts.vote_views import ANNOTATOR_LOAD, COST_PER_LABEL, VOTER_AGREEMENT, VOTES
 from pipelines.declaration import Table, View
@@ -63,6 +63,7 @@ VIEWS: tuple[View, ...] = (
     COST_PER_LABEL,
     ANNOTATOR_LOAD,
     LINEAGE,
+    CURRENT_CLUSTERS,
     CLUSTERS,
     PII_BY_TYPE,
     RECORDS_BY_DAY,
@@ -93,6 +94,7 @@ __all__ = [
     "CONTRACT_VERSION",
     "COST_PER_LABEL",
     "CURRENT_AGREEMENT",
+    "CURRENT_CLUSTERS",
     "CURRENT_DECISIONS",
     "DECISIONS",
     "EMBEDDINGS",

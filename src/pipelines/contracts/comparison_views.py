@@ -103,13 +103,9 @@ WITH said AS (
   WHERE label IS NOT NULL AND (voter <> 'human' OR annotator_id IS NOT NULL)
   GROUP BY ALL
 ), given AS (
-  SELECT coalesce(merged.cluster_id, tickets.cluster_id) AS cluster_id, said.newest.label, count(*) AS n
+  SELECT clusters.cluster_id, said.newest.label, count(*) AS n
   FROM said
-  JOIN silver.tickets AS tickets ON said.newest.record_id = tickets.record_id
-  LEFT JOIN (
-    SELECT absorbed_id, min_by(cluster_id, cluster_no) AS cluster_id FROM silver.cluster_merges GROUP BY absorbed_id
-  ) AS merged ON tickets.cluster_id = merged.absorbed_id
-  WHERE tickets.cluster_id IS NOT NULL
+  JOIN silver.current_clusters AS clusters ON said.newest.record_id = clusters.record_id
   GROUP BY ALL
 ), summed AS (
   SELECT cluster_id, sum(n) AS votes, sum(n) - max(n) AS differing,

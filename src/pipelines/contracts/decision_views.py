@@ -82,7 +82,7 @@ CERTIFICATE_IN_FORCE = declare_view(
     """
 SELECT certificate_id, status, issued_at, target_error, confidence_level, threshold, error_bound, coverage, audited,
   try_element_at(filter(thresholds, tried -> tried.threshold = threshold), 1).precision AS precision,
-  alarm, suspect_since
+  alarm, suspect_since, thresholds, labels
 FROM gold.certificates
 ORDER BY issued_at DESC, certificate_id
 LIMIT 1""",
@@ -98,6 +98,8 @@ LIMIT 1""",
     precision="Share of right labels among those that people checked from the threshold on; null without any",
     alarm="Why it was suspended; null while it holds",
     suspect_since="Gold decided from then on is suspect; null while it holds",
+    thresholds="What audits found from each confidence on: see gold.certificates",
+    labels="What audits found of each label: see gold.certificates",
 )
 
 BACKLOG = declare_view(
@@ -110,7 +112,7 @@ JOIN gold.current_decisions AS decided
   ON tasks.record_id = decided.record_id AND tasks.decision_no = decided.decision_no
 -- The gate asks for an audit again whenever it decides: one that was answered waits for nobody.
 LEFT ANTI JOIN (SELECT text_key FROM silver.labels WHERE voter = 'human') AS answered
-  ON tasks.task = 'audit_sample' AND tasks.text_key = answered.text_key
+  ON tasks.task = 'audit_sample' AND decided.text_key = answered.text_key
 GROUP BY ALL
 UNION ALL
 SELECT 'votes', NULL, tickets.received_day, count(*)

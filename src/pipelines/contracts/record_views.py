@@ -29,20 +29,31 @@ FROM gold.decisions""",
     reason="Why the voter said nothing; of a verdict its reason code, or accepted",
 )
 
-CLUSTERS = declare_view(
-    "gold.clusters",
-    "The near-duplicate clusters of today: how big, how labelled, and what one of their tickets says",
+CURRENT_CLUSTERS = declare_view(
+    "silver.current_clusters",
+    "Which cluster each record is in today: its own, or what that has become part of",
     """
-SELECT coalesce(merged.cluster_id, tickets.cluster_id) AS cluster_id, count(*) AS records,
-  count_if(decided.place = 'gold') AS accepted, count_if(decided.place = 'quarantine') AS quarantined,
-  sort_array(collect_set(decided.label)) AS labels, min_by(tickets.text, tickets.arrival_no) AS example,
-  min(tickets.received_day) AS first_day, max(tickets.received_day) AS last_day
+SELECT tickets.record_id, coalesce(merged.cluster_id, tickets.cluster_id) AS cluster_id
 FROM silver.tickets AS tickets
 LEFT JOIN (
   SELECT absorbed_id, min_by(cluster_id, cluster_no) AS cluster_id FROM silver.cluster_merges GROUP BY absorbed_id
 ) AS merged ON tickets.cluster_id = merged.absorbed_id
+WHERE tickets.cluster_id IS NOT NULL""",
+    record_id="SHA-256 (hex) that names the record",
+    cluster_id="record_id of the cluster's first member",
+)
+
+CLUSTERS = declare_view(
+    "gold.clusters",
+    "The near-duplicate clusters of today: how big, how labelled, and what one of their tickets says",
+    """
+SELECT clusters.cluster_id, count(*) AS records,
+  count_if(decided.place = 'gold') AS accepted, count_if(decided.place = 'quarantine') AS quarantined,
+  sort_array(collect_set(decided.label)) AS labels, min_by(tickets.text, tickets.arrival_no) AS example,
+  min(tickets.received_day) AS first_day, max(tickets.received_day) AS last_day
+FROM silver.tickets AS tickets
+JOIN silver.current_clusters AS clusters ON tickets.record_id = clusters.record_id
 LEFT JOIN gold.current_decisions AS decided ON tickets.record_id = decided.record_id
-WHERE tickets.cluster_id IS NOT NULL
 GROUP BY ALL""",
     cluster_id="record_id of the cluster's first member",
     records="Records in it, exact copies under the day's limit included",
