@@ -11,6 +11,8 @@ LAKEHOUSE := $(BIN)/lakehouse
 TICKETS ?= 2000
 WORKSPACE ?= demo
 DATA ?= ../shared/data
+# Runs of the suite side by side, each with a Spark session of its own: some 5 GB of memory each.
+PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow test-cluster bench-labels bench-gate bench-gate-public bench-gate-stream lint format type doctor lock clean
@@ -34,8 +36,9 @@ $(STAMP): requirements.lock $(LINE) setup.py
 demo: setup  ## tickets in, labelled gold out: the whole flow on real embedded parts
 	@$(LAKEHOUSE) demo --workspace $(WORKSPACE) --tickets $(TICKETS)
 
+# Streams of a few rows wait on the driver's one thread: of two cores, one run of the suite leaves nearly one idle.
 test: setup lint type  ## lint, types and the whole test suite; SPARK=4.0 runs it on the second line of Spark
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
 
 test-slow: setup  ## the sweeps that are too long for every run
 	@$(BIN)/python -m pytest -m slow

@@ -40,6 +40,7 @@ DEV = [
     "pandas-stubs>=2.3,<3",
     "pytest>=8",
     "pytest-timeout>=2.3",
+    "pytest-xdist>=3.6",
     "ruff>=0.9",
     "setuptools>=75",
     "sqlglot==30.30.0",

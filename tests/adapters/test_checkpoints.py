@@ -19,7 +19,7 @@ from pipelines.errors import CheckpointMismatchError, PipelineError
 from pipelines.jobs.runner import wait_for
 from tests.builders import frame
 
-FIRST, LATER = ["f1", "f2", "f3"], ["f4", "f5"]
+FIRST, LATER = ["f1", "f2", "f3"], ["f4"]
 """One row a batch of the source, and so of the query."""
 
 
@@ -31,6 +31,7 @@ class Copying:
     root: Path
     sink_folder: str = "to"
     new_epoch: bool = False
+    files_per_batch: int = 1
 
     @property
     def source(self) -> TableStore:
@@ -58,14 +59,14 @@ class Copying:
             before_write()
             append_once(batch, self.sink, LANDED_FILES, write)
 
-        rows = read_appends(self.spark, self.source, [LANDED_FILES], files_per_batch=1)
+        rows = read_appends(self.spark, self.source, [LANDED_FILES], self.files_per_batch)
         wait_for(start(rows, write_batch, self.plan, self.sink, LANDED_FILES), lambda: None)
 
     def copied(self) -> list[str]:
         return sorted(row["file_key"] for row in read_table(self.spark, self.sink, LANDED_FILES).collect())
 
     def recover(self) -> None:
-        replace(self, new_epoch=True).run()
+        replace(self, new_epoch=True, files_per_batch=10).run()
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +82,7 @@ def copied_once(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture
 def query(copied_once: Copying, tmp_path: Path) -> Copying:
-    """The query after three batches, and two more rows that wait; every file with the time it had."""
+    """The query after three batches, and one more row that waits; every file with the time it had."""
     return replace(copied_once, root=Path(shutil.copytree(copied_once.root, tmp_path / "lake")))
 
 

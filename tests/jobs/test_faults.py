@@ -1,8 +1,8 @@
 """Crashes at 12 named points, by exception and by SIGKILL, in the first, middle and last batch: 72 in all.
 
 After a run that is simply repeated, every table is as if nothing had happened, though the labeller never answers twice
-the same. In each run of the suite: the first batch of every point and the last of the quick stages by exception, and
-three kills; the rest is slow.
+the same. In each run of the suite a stage fails at all of its points, one after the other, and three are killed; one
+crash at a time, in every batch, is slow.
 """
 
 import os
@@ -39,8 +39,7 @@ POINTS = {
 }
 """Stage of each point, and a table that gets rows from every batch of it."""
 BATCHES = ("first", "middle", "last")
-KILLS_OF_EVERY_RUN = {("after_silver", "middle"), ("after_labels", "last"), ("after_decisions", "middle")}
-QUICK = ("bronze", "silver")
+KILLS_OF_EVERY_RUN = {("after_silver", "middle"), ("after_labels", "first"), ("after_decisions", "middle")}
 WRITTEN = {
     "bronze": {
         "bronze.tickets": ("partition", "offset", "value", "record_id", "batch_id"),
@@ -68,11 +67,6 @@ WRITTEN = {
 Rows = dict[str, list[tuple[object, ...]]]
 
 
-def is_of_every_run(point: str, batch: str) -> bool:
-    """Say whether a crash by exception is tried in every run of the suite."""
-    return batch == "first" or (batch == "last" and POINTS[point][0] in QUICK)
-
-
 def written(lake: Lake, stage: str) -> Rows:
     """Read what a stage has written."""
     return {table: lake.rows(table, *names) for table, names in WRITTEN[stage].items()}
@@ -98,7 +92,7 @@ def pasts(
         kafka=KafkaSettings(topic=f"{root.name}-faults", partitions=1, max_messages_per_batch=5),
         intake=IntakeSettings(max_text_chars=500, daily_identical_limit=2, files_per_batch=1),
         clusters=ClusterSettings(),
-        spark=SparkSettings(files_per_batch=1),
+        spark=SparkSettings(files_per_batch=2),
     )
     ensure_topic(settings.kafka, servers, root)
     lake = new_lake(spark, servers, empty_tables, root / "start", labeller=by_chance, settings=settings)
@@ -123,6 +117,12 @@ def passage(control: Lake, table: str, batch: str) -> int:
     batches = len({number for (number,) in control.rows(table, "batch_id")})
     assert batches >= 3, f"{table} was written in {batches} batches"
     return {"first": 1, "middle": (batches + 1) // 2, "last": batches}[batch]
+
+
+def fail(lake: Lake, stage: str, fault: str) -> None:
+    """Run a stage into a fault that raises."""
+    with failing_at(fault), pytest.raises(PipelineError, match="InjectedFaultError"):
+        lake.run(stage)
 
 
 def kill(lake: Lake, stage: str, fault: str) -> None:
@@ -155,22 +155,26 @@ def assert_routed_by_stored_votes(lake: Lake) -> None:
     assert gold - people == {text for text, confidence in newest.items() if confidence > 0.8} - people
 
 
-@pytest.mark.parametrize(
-    ("point", "batch"),
-    [
-        pytest.param(point, batch, marks=() if is_of_every_run(point, batch) else pytest.mark.slow)
-        for point in POINTS
-        for batch in BATCHES
-    ],
-)
+@pytest.mark.parametrize("stage", STAGES)
+def test_exceptions_at_one_point_after_the_other_change_nothing_in_the_end(
+    pasts: dict[str, Lake], tmp_path: Path, stage: str
+) -> None:
+    lake = pasts[stage].copy(tmp_path / "lake")
+    for point in (point for point, (of_stage, _) in POINTS.items() if of_stage == stage):
+        fail(lake, stage, point)
+    lake.run(stage)
+    assert_nothing_happened(lake, pasts, stage)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize("point", POINTS)
 def test_an_exception_between_writes_changes_nothing_in_the_end(
     pasts: dict[str, Lake], tmp_path: Path, point: str, batch: str
 ) -> None:
     stage, table = POINTS[point]
     lake = pasts[stage].copy(tmp_path / "lake")
-    fault = f"{point}:raise@{passage(pasts['end'], table, batch)}"
-    with failing_at(fault), pytest.raises(PipelineError, match="InjectedFaultError"):
-        lake.run(stage)
+    fail(lake, stage, f"{point}:raise@{passage(pasts['end'], table, batch)}")
     lake.run(stage)
     assert_nothing_happened(lake, pasts, stage)
 

@@ -164,12 +164,27 @@ def current(rows: DataFrame, *other_places: DataFrame) -> DataFrame:
     newer = rows.select("record_id", "decision_no")
     for place in other_places:
         newer = newer.unionByName(place.select("record_id", "decision_no"))
+    return rows.join(_moved(newer), on=_is_older(), how="left_anti").select(*rows.columns)
+
+
+def superseded(rows: DataFrame, decided: DataFrame) -> DataFrame:
+    """Keep the rows of a place whose record has a newer decision: what a move leaves behind.
+
+    Args:
+        rows: of a place.
+        decided: record_id, decision_no.
+    """
+    return rows.join(_moved(decided), on=_is_older(), how="left_semi")
+
+
+def _moved(decided: DataFrame) -> DataFrame:
     # Only moved records have a second decision: the side that is compared stays small, whatever a place's size.
-    moved = newer.where(F.col("decision_no") > 1).select(
-        F.col("record_id").alias("moved_record_id"), F.col("decision_no").alias("moved_decision_no")
-    )
-    superseded = (F.col("record_id") == F.col("moved_record_id")) & (F.col("decision_no") < F.col("moved_decision_no"))
-    return rows.join(moved, on=superseded, how="left_anti").select(*rows.columns)
+    names = F.col("record_id").alias("moved_record_id"), F.col("decision_no").alias("moved_decision_no")
+    return decided.where(F.col("decision_no") > 1).select(*names)
+
+
+def _is_older() -> Column:
+    return (F.col("record_id") == F.col("moved_record_id")) & (F.col("decision_no") < F.col("moved_decision_no"))
 
 
 def _what_votes_say() -> list[Column]:
