@@ -251,7 +251,7 @@ def test_all_at_once_is_decided_by_the_rules(at_once: dict[str, tuple[object, ..
     assert sorted(name for name, told in at_once.items() if told[3]) == ["half 1", "wrong 3"]
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3))])
 def test_the_newest_decisions_are_the_same_whatever_comes_first_and_with_what(
     spark: SparkSession, at_once: dict[str, tuple[object, ...]], seed: int
 ) -> None:

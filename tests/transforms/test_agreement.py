@@ -8,7 +8,15 @@ from pipelines.contracts import DECISIONS, LABELS, QUARANTINE, SHED, TICKETS_SIL
 from pipelines.gate_rules import GateRules
 from pipelines.gate_settings import GateSettings
 from pipelines.intents import LabelSet
-from pipelines.transforms.agreement import current, judge, place_decided, quarantined, shed_pointers, training_examples
+from pipelines.transforms.agreement import (
+    current,
+    judge,
+    place_decided,
+    quarantined,
+    shed_pointers,
+    superseded,
+    training_examples,
+)
 from pipelines.transforms.evidence import standing_votes
 from tests.builders import NOON, Values, decision, frame, record, vote
 
@@ -346,6 +354,12 @@ def test_a_reader_in_the_middle_of_a_move_sees_a_record_once(spark: SparkSession
     shed = frame(spark, SHED)
     seen = ids(current(gold, quarantine, shed)), ids(current(quarantine, gold, shed))
     assert seen == ([("r2", 3)], [("r1", 2)])
+
+
+def test_a_move_leaves_behind_what_was_decided_before_it(spark: SparkSession) -> None:
+    quarantine = frame(spark, QUARANTINE, decision("r1"), decision("r2"), decision("r2", decision_no=3), decision("r3"))
+    moved = frame(spark, DECISIONS, decision("r1"), decision("r2", decision_no=3), decision("r4", decision_no=2))
+    assert ids(superseded(quarantine, moved)) == [("r2", 1)]
 
 
 def ids(rows: DataFrame) -> list[tuple[str, int]]:

@@ -4,7 +4,7 @@ Appends carry a transaction id (`txnAppId`, `txnVersion`), so that a repeated mi
 are a MERGE that only deletes. No commit mixes inserts and deletes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
@@ -172,6 +172,13 @@ def delta_table(spark: SparkSession, store: TableStore, table: Table) -> DeltaTa
     return (
         DeltaTable.forName(spark, store.name(table)) if store.catalog else DeltaTable.forPath(spark, store.path(table))
     )
+
+
+def with_rows(frames: Mapping[Table, DataFrame]) -> list[Table]:
+    """Name the tables that there are rows for; all in one look."""
+    named = [rows.limit(1).select(F.lit(table.full_name)) for table, rows in frames.items()]
+    found = {row[0] for row in reduce(DataFrame.union, named).collect()}
+    return [table for table in frames if table.full_name in found]
 
 
 def remove_superseded(decided: DataFrame, store: TableStore, table: Table) -> None:

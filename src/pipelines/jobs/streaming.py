@@ -5,12 +5,11 @@ Kafka, landing -> bronze -> silver -> labels -> gate -> gold | quarantine | shed
                             silver -> features
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial, reduce
+from functools import partial
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from pipelines import contracts as tables
@@ -20,6 +19,7 @@ from pipelines.adapters.delta import (
     read_batch,
     read_table,
     remove_superseded,
+    with_rows,
 )
 from pipelines.adapters.landing import frame_names, list_landing, read_landed, read_names, refuse_named_files
 from pipelines.adapters.spark import hold
@@ -148,7 +148,7 @@ def route(placed: DataFrame, flow: Flow, write: BatchWrite) -> None:
         tables.REVIEW_QUEUE: placed.transform(review_tasks, flow.settings.gate),
     }
     # A commit costs about a second, finding out for all tables at once where there is anything to write a tenth of it.
-    filled = not_empty(arrivals)
+    filled = with_rows(arrivals)
     for table, rows in arrivals.items():
         if table in filled:
             append_once(rows, flow.store, table, write)
@@ -156,16 +156,9 @@ def route(placed: DataFrame, flow: Flow, write: BatchWrite) -> None:
     moved = placed.where("decision_no > 1")
     if not moved.isEmpty():
         left = {table: read_table(flow.spark, flow.store, table).transform(superseded, moved) for table in arrivals}
-        for table in not_empty(left):
+        for table in with_rows(left):
             remove_superseded(moved, flow.store, table)
             hit(f"after_move_{table.schema}_{table.name}")
-
-
-def not_empty(rows_of_tables: Mapping[Table, DataFrame]) -> list[Table]:
-    """Name the tables whose rows are some; all in one look."""
-    named = [rows.limit(1).select(F.lit(table.full_name)) for table, rows in rows_of_tables.items()]
-    found = {row[0] for row in reduce(DataFrame.union, named).collect()}
-    return [table for table in rows_of_tables if table.full_name in found]
 
 
 STREAMS: dict[str, tuple[Callable[[Flow], StreamingQuery], ...]] = {
