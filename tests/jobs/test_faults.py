@@ -92,7 +92,7 @@ def pasts(
         kafka=KafkaSettings(topic=f"{root.name}-faults", partitions=1, max_messages_per_batch=5),
         intake=IntakeSettings(max_text_chars=500, daily_identical_limit=2, files_per_batch=1),
         clusters=ClusterSettings(),
-        spark=SparkSettings(files_per_batch=2),
+        spark=SparkSettings(files_per_batch=1),
     )
     ensure_topic(settings.kafka, servers, root)
     lake = new_lake(spark, servers, empty_tables, root / "start", labeller=by_chance, settings=settings)
