@@ -38,7 +38,7 @@ demo: setup  ## tickets in, labelled gold out: the whole flow on real embedded p
 
 # Streams of a few rows wait on the driver's one thread: of two cores, one run of the suite leaves nearly one idle.
 test: setup lint type  ## lint, types and the whole test suite; SPARK=4.0 runs it on the second line of Spark
-	@$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 test-slow: setup  ## the sweeps that are too long for every run
 	@$(BIN)/python -m pytest -m slow
