@@ -52,7 +52,7 @@ def told(workspace: Path, capsys: pytest.CaptureFixture[str]) -> Told:
     return call
 
 
-def test_a_run_says_what_was_decided_and_status_what_is_promised(told: Told) -> None:
+def test_a_run_says_what_was_decided_and_status_what_is_promised(told: Told, workspace: Path) -> None:
     out, _ = told("run", "gate")
     lines = [line.rstrip() for line in out.splitlines()]
     assert lines[: lines.index("Drained")] == [
@@ -61,6 +61,8 @@ def test_a_run_says_what_was_decided_and_status_what_is_promised(told: Told) -> 
         "        1  none of your intents (intent_unknown)",
         "        1  votes say different labels (labels_disagree)",
     ]
+    # In one line, whatever its length: it is there to be copied.
+    assert lines[-1] == f"Next: lakehouse status --workspace {workspace}"
     stages: list[dict[str, Any]] = json.loads(told("run", "gate", "--json")[0])
     assert [(stage["stage"], stage["rows"], "verdicts" in stage) for stage in stages] == [
         ("gate", 0, False),

@@ -130,7 +130,10 @@ def test_every_bin_asks_the_others_in_an_order_of_its_own() -> None:
     assert not (detours(64, 2)[0] == order).all()
 
 
-@pytest.mark.parametrize(("words", "permutations"), [(3, 64), (12, 64), (12, 512), (200, 128)])
+@pytest.mark.parametrize(
+    ("words", "permutations"),
+    [(3, 64), (12, 64), (12, 512), pytest.param(12, 1024, marks=pytest.mark.slow), (200, 128)],
+)
 def test_estimates_scatter_around_the_true_similarity_like_independent_ones(words: int, permutations: int) -> None:
     generator, scores = np.random.default_rng(words), []
     for seed in range(200):

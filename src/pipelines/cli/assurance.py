@@ -15,7 +15,7 @@ from pipelines.adapters.registry import read_reference
 from pipelines.adapters.versions import promote
 from pipelines.cli.opening import calibration_of, open_spark, open_tables
 from pipelines.cli.options import JsonOption, WorkspaceOption
-from pipelines.cli.screens import counting, out, show_json, show_table
+from pipelines.cli.screens import counting, out, show_json, show_next, show_table
 from pipelines.cli.versions import artifacts_of, open_registry
 from pipelines.errors import InputDataError
 from pipelines.gate_rules import GateRules, PinnedCalibration
@@ -49,7 +49,11 @@ def calibrate(
         promote(client, "model", name, version)
     report = {"name": name, "version": version, "promoted": promoted, **fitted.metrics}
     report["hopes"] = [asdict(hope) for hope in fitted.hopes]
-    show_json(report) if as_json else show_calibration(report, fitted)
+    if as_json:
+        show_json(report)
+        return
+    show_calibration(report, fitted)
+    show_next("certify", found.root)
 
 
 def certify(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
@@ -96,7 +100,7 @@ def show_calibration(report: dict[str, Any], fitted: calibrating.Fitted) -> None
         if report["promoted"]
         else (f"to let the gate go by it: lakehouse model promote {report['name']} {report['version']}")
     )
-    out.print(f"Registered: {report['name']} version {report['version']}; {promoted}. Next: lakehouse certify")
+    out.print(f"Registered: {report['name']} version {report['version']}; {promoted}.")
 
 
 def interval(one: Bin) -> str:

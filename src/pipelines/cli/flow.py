@@ -16,7 +16,7 @@ from pipelines.cli.agreement import measure_stage
 from pipelines.cli.looking import show_questions
 from pipelines.cli.opening import open_broker, open_flow, open_spark, prepare_models, with_slm
 from pipelines.cli.options import JsonOption, SlmOption, WorkspaceOption
-from pipelines.cli.screens import counting, say, show_json, show_table, tell
+from pipelines.cli.screens import counting, say, show_json, show_next, show_table, tell
 from pipelines.cli.verdicts import show_verdicts
 from pipelines.errors import ModelUnavailableError, UsageError
 from pipelines.intents import load_intents
@@ -79,7 +79,8 @@ def run(
                 show_questions(result.spared)
             show_verdicts(result.verdicts)
         rows = [(result.name, result.rows, result.seconds) for result in results]
-        show_table("Drained", ("stage", "rows written", "seconds"), rows, "Next: lakehouse status")
+        show_table("Drained", ("stage", "rows written", "seconds"), rows)
+        show_next("status", found.root)
 
 
 def runnable(stages: list[Stage], settings: FeatureSettings) -> list[Stage]:

@@ -12,7 +12,7 @@ from pipelines.adapters.files import count_rows, file_digest, read_labelled_exam
 from pipelines.adapters.kafka import OutgoingMessage, produce
 from pipelines.cli.opening import open_broker
 from pipelines.cli.options import IdColumn, JsonOption, Source, TextColumn, WorkspaceOption
-from pipelines.cli.screens import counting, out, say, show_json, show_table
+from pipelines.cli.screens import counting, out, say, show_json, show_next, show_table
 from pipelines.errors import UsageError
 from pipelines.intents import MAX_EXAMPLES, Intent, load_intents
 from pipelines.settings_base import fingerprint
@@ -69,7 +69,7 @@ def show_workspace(workspace: Workspace, intents: list[Intent]) -> None:
     out.print(
         "pseudonym.key    secret; without it pseudonyms of old and new rows do not match. Keep it, share it with nobody"
     )
-    out.print(f"Next: lakehouse ingest FILE --text-column C --workspace {workspace.root}", soft_wrap=True)
+    show_next("ingest FILE --text-column C", workspace.root)
 
 
 def ingest(
@@ -95,9 +95,8 @@ def ingest(
         show_json(reports)
         return
     rows = [tuple(report[key] for key in ("file", "rows", "sent", "broken", "note")) for report in reports]
-    show_table(
-        "Sent to the topic", ("file", "rows", "messages", "broken rows", "note"), rows, "Next: lakehouse run all"
-    )
+    show_table("Sent to the topic", ("file", "rows", "messages", "broken rows", "note"), rows)
+    show_next("run all", found.root)
 
 
 def ingest_file(

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -31,6 +32,11 @@ def show_table(title: str, headers: Sequence[str], rows: Sequence[Row], caption:
         # A ticket's text may hold what reads as markup.
         table.add_row(*(escape(cell(value)) for value in row))
     out.print(table)
+
+
+def show_next(command: str, workspace: Path) -> None:
+    """Say what to type next, in one line that can be copied from any folder."""
+    out.print(escape(f"Next: lakehouse {command} --workspace {workspace}"), soft_wrap=True)
 
 
 def cell(value: object) -> str:
