@@ -9,6 +9,7 @@ import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
+from pipelines.adapters.text_index import TextIndex
 from pipelines.contracts import CLUSTER_MERGES, COMMANDS, DECISIONS, LABELS, TICKETS_SILVER
 from pipelines.declaration import Table
 from pipelines.gate_rules import GateRules
@@ -27,10 +28,10 @@ Arrival = tuple[Table, Values]
 
 
 class Tables:
-    """Stored rows, and the gate's steps over them without streams."""
+    """Stored rows, and the gate's steps over them without streams; with an index, as over a long log."""
 
-    def __init__(self, spark: SparkSession) -> None:
-        self.spark = spark
+    def __init__(self, spark: SparkSession, index: TextIndex | None = None) -> None:
+        self.spark, self.index, self.batches = spark, index, 0
         self.rows: dict[Table, list[Values]] = {}
         self.was_read: list[Table] = []
 
@@ -49,18 +50,23 @@ class Tables:
             for table, one in zip(by_table, told, strict=True)
         ]
         for table, rows in by_table.items():
-            self.rows.setdefault(table, []).extend(rows)
+            self.store(table, rows)
         return self.decide(reduce(DataFrame.unionByName, marked))
 
     def decide(self, batch: DataFrame) -> list[Row]:
         touched = touched_texts(batch, frame(self.spark, DECISIONS)).localCheckpoint()
-        due = gather(touched, self.read, MOST)
+        due = gather(touched, self.read, MOST, self.index)
         asked = due.rows(COMMANDS).transform(standing_commands)
         judged = due.records.transform(
             judge, due.votes, due.rows(DECISIONS), KNOWN, RULES, NOON, asked, due.crowds
         ).collect()
-        self.rows.setdefault(DECISIONS, []).extend(row.asDict() for row in judged)
+        self.store(DECISIONS, [row.asDict() for row in judged])
+        self.batches += 1
         return judged
+
+    def store(self, table: Table, rows: Iterable[Values]) -> None:
+        trace = {"query_epoch": f"{table.writer}/1", "batch_id": self.batches}
+        self.rows.setdefault(table, []).extend({**row, **trace} for row in rows)
 
     def newest(self) -> dict[str, tuple[object, ...]]:
         newest = frame(self.spark, DECISIONS, *self.rows[DECISIONS]).transform(newest_decisions).collect()
@@ -260,6 +266,20 @@ def test_the_newest_decisions_are_the_same_whatever_comes_first_and_with_what(
         tables.arrive(arrivals)
     assert tables.newest() == at_once
     assert max(int(str(row["decision_no"])) for row in tables.rows[DECISIONS]) > 1
+
+
+@pytest.mark.parametrize("behind", [1, 2])
+def test_an_index_of_texts_changes_no_decision(
+    spark: SparkSession, at_once: dict[str, tuple[object, ...]], behind: int
+) -> None:
+    index = TextIndex()
+    tables = Tables(spark, index)
+    for number, arrivals in enumerate(in_some_order(1)):
+        if number % behind == 0:
+            index.catch_up(tables.read)
+        tables.arrive(arrivals)
+    assert len(index.keys)
+    assert tables.newest() == at_once
 
 
 def test_nothing_more_is_read_or_judged_where_no_person_voted(spark: SparkSession) -> None:

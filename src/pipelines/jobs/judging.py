@@ -1,17 +1,14 @@
 """What verdicts are computed from: records that are due, the votes on their texts, and whole crowds of look-alikes."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from pyspark.sql import DataFrame
 
 from pipelines.adapters.spark import hold
+from pipelines.adapters.text_index import Read, TextIndex
 from pipelines.contracts import CLUSTER_MERGES, LABELS, TICKETS_SILVER
-from pipelines.declaration import Table
 from pipelines.transforms.commands import due_records
 from pipelines.transforms.look_alikes import find_crowds, in_question, with_crowds
-
-Read = Callable[[Table], DataFrame]
 
 
 @dataclass(frozen=True)
@@ -20,7 +17,7 @@ class Due:
 
     Attributes:
         read: reads a table as it is now.
-        touched: the texts and records that are meant, as `commands.touched_texts` gives them; held.
+        rows: reads the rows of a table that are about the texts that are meant.
         records: rows of silver.tickets that are judged; held.
         votes: all votes on their texts; held.
         by_people: whether people voted on one of the texts, or clusters became one.
@@ -28,15 +25,11 @@ class Due:
     """
 
     read: Read
-    touched: DataFrame
+    rows: Read
     records: DataFrame
     votes: DataFrame
     by_people: bool = False
     crowds: DataFrame | None = None
-
-    def rows(self, table: Table) -> DataFrame:
-        """Read the rows of a table that are about these texts."""
-        return rows_about(self.touched, self.read, table)
 
     def records_of(self, decided: DataFrame) -> DataFrame:
         """Give the records that stored decisions are about.
@@ -48,7 +41,7 @@ class Due:
         return self.read(TICKETS_SILVER).join(decided, on="record_id", how="left_semi")
 
 
-def gather(touched: DataFrame, read: Read, most: int) -> Due:
+def gather(touched: DataFrame, read: Read, most: int, index: TextIndex | None = None) -> Due:
     """Read what is due, with the whole crowd where it hangs on one of its records.
 
     Where no person voted on any of the texts and no clusters became one, nothing is read for it.
@@ -57,8 +50,10 @@ def gather(touched: DataFrame, read: Read, most: int) -> Due:
         touched: what `commands.touched_texts` gave, held.
         read: reads a table as it is now.
         most: `gate.look_alikes_on_one_word`.
+        index: knows which texts the tables are about; None: they are read whole.
     """
-    due = read_due(touched, read)
+    index = index or TextIndex()
+    due = read_due(touched, read, index)
     asked = due.votes.transform(in_question, touched)
     if asked.isEmpty():
         return due
@@ -70,15 +65,11 @@ def gather(touched: DataFrame, read: Read, most: int) -> Due:
     crowds = hold(tickets.transform(find_crowds, members, votes, merges, most))
     if crowds.isEmpty():
         return due
-    return replace(read_due(hold(touched.transform(with_crowds, crowds)), read), by_people=True, crowds=crowds)
+    return replace(read_due(hold(touched.transform(with_crowds, crowds)), read, index), by_people=True, crowds=crowds)
 
 
-def read_due(touched: DataFrame, read: Read) -> Due:
+def read_due(touched: DataFrame, read: Read, index: TextIndex) -> Due:
     """Read the records that are due and the votes on their texts."""
-    records = hold(rows_about(touched, read, TICKETS_SILVER).transform(due_records, touched))
-    return Due(read, touched, records, hold(rows_about(touched, read, LABELS)))
-
-
-def rows_about(touched: DataFrame, read: Read, table: Table) -> DataFrame:
-    """Read the rows of a table that are about some texts."""
-    return read(table).join(touched, on="text_key", how="left_semi")
+    rows = index.look_up(read, touched)
+    records = hold(rows(TICKETS_SILVER).transform(due_records, touched))
+    return Due(read, rows, records, hold(rows(LABELS)))

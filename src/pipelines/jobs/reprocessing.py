@@ -174,7 +174,7 @@ def decide_again(flow: Flow, changed: DataFrame, records: DataFrame, write: Batc
     append_once(due.records.transform(judge, *told), store, tables.DECISIONS, write)
     hit("after_deciding_again")
     stored = read_batch(spark, store, tables.DECISIONS, write)
-    route(hold(stored.transform(place_decided, due.records_of(stored))), flow, write)
+    route(hold(stored.transform(place_decided, due.records_of(stored))), due.rows, flow, write)
 
 
 def describe_again(flow: Flow, redacted: DataFrame) -> None:

@@ -1,0 +1,102 @@
+"""Which texts stored rows are about, so that a few are looked up in tables of any length without reading them whole.
+
+Text keys are random: a join with the tables would read all of their files in every micro-batch. Most texts of a batch
+are new, and their rows stand in the files written since the index caught up; the few known ones are asked for by name,
+which Spark passes on to the pages of files that `maintain` has sorted. The index lives in the driver's memory, eight
+bytes a text, and is made from the tables when their log has become long. It may know texts that are gone; it knows
+every text of the micro-batches that it holds.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import reduce
+from operator import or_
+
+import numpy as np
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from pipelines.adapters.delta import BatchWrite
+from pipelines.contracts import COMMANDS, DECISIONS, LABELS, PLACES, REVIEW_QUEUE, TICKETS_SILVER
+from pipelines.declaration import Table
+
+Read = Callable[[Table], DataFrame]
+
+BY_TEXT: tuple[Table, ...] = (TICKETS_SILVER, LABELS, COMMANDS, DECISIONS, *PLACES.values(), REVIEW_QUEUE)
+"""The tables whose rows are looked up by their text."""
+MOST_TEXTS = 5_000
+"""With more of them, reading the tables whole is no dearer."""
+LONG = 50
+"""Micro-batches from which a log is long: fewer are read whole in less time than an index takes."""
+STEP = 20
+"""Micro-batches that the index lies behind at most."""
+
+
+class TextIndex:
+    """The texts of the tables that one stream looks up."""
+
+    def __init__(self) -> None:
+        self.keys = np.empty(0, np.int64)
+        self.held: dict[tuple[str, str], int] = {}
+        self.caught_up: int | None = None
+
+    def keep_up(self, read: Read, write: BatchWrite) -> None:
+        """Catch up with the tables before a micro-batch, where their log is long and the index lies behind."""
+        # A new life of the checkpoint counts its batches anew, over tables as long as they were.
+        if write.epoch == 1 and write.batch_id < LONG:
+            return
+        if self.caught_up is None or write.batch_id >= self.caught_up + STEP:
+            self.catch_up(read)
+            self.caught_up = write.batch_id
+
+    def catch_up(self, read: Read) -> None:
+        """Learn the texts of all micro-batches that are not held yet."""
+        newer = {table.full_name: read(table).where(self.is_newer(table)) for table in BY_TEXT}
+        traces = [rows.select(F.lit(name).alias("table"), "query_epoch", "batch_id") for name, rows in newer.items()]
+        newest = union(traces).groupBy("table", "query_epoch").agg(F.max("batch_id")).collect()
+        # Read after that: what is committed between the two is known too early, never too late.
+        hashes = union(rows.select(text_hash().alias("text_hash")) for rows in newer.values())
+        learnt = hashes.distinct().toPandas()["text_hash"].to_numpy(np.int64)
+        self.keys = np.union1d(self.keys, learnt)
+        self.held |= {(row[0], row[1]): int(row[2]) for row in newest}
+
+    def is_newer(self, table: Table) -> Column:
+        """Tell the rows of micro-batches that are not held."""
+        ours = [(epoch, newest) for (name, epoch), newest in self.held.items() if name == table.full_name]
+        held = [(F.col("query_epoch") == epoch) & (F.col("batch_id") <= newest) for epoch, newest in ours]
+        return ~reduce(or_, held, F.lit(False))
+
+    def look_up(self, read: Read, touched: DataFrame) -> Read:
+        """Give what reads the rows of a table that are about some texts.
+
+        Args:
+            read: reads a table as it is now.
+            touched: text_key, once or several times each; held.
+        """
+
+        def read_whole(table: Table) -> DataFrame:
+            return read(table).join(touched, on="text_key", how="left_semi")
+
+        def read_few(table: Table) -> DataFrame:
+            newer = read(table).where(self.is_newer(table) & ~F.col("text_key").isin(known))
+            named = read(table).where(F.col("text_key").isin(known))
+            fresh = newer.join(touched, on="text_key", how="left_semi")
+            return fresh.unionByName(named) if known else fresh
+
+        if not len(self.keys):
+            return read_whole
+        asked = touched.select("text_key", text_hash()).distinct().limit(MOST_TEXTS + 1).collect()
+        if len(asked) > MOST_TEXTS:
+            return read_whole
+        is_known = np.isin(np.array([row[1] for row in asked], np.int64), self.keys)
+        known = [row[0] for row, is_one in zip(asked, is_known, strict=True) if is_one]
+        return read_few
+
+
+def text_hash() -> Column:
+    """Eight bytes of a text's key; where two texts share them, both are known as soon as one is."""
+    return F.xxhash64("text_key")
+
+
+def union(frames: Iterable[DataFrame]) -> DataFrame:
+    """Put frames of the same columns one behind the other."""
+    return reduce(DataFrame.unionByName, frames)
