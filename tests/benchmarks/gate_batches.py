@@ -4,8 +4,8 @@
 
 Two workspaces with a past of votes, decisions and places get the same batches in turn: 1,000 tickets with a vote each,
 of which a tenth repeats an old text. `maintain` was there before the last twentieth of the past, whose files are as
-streams leave them; with `--never-tidied` all are. Each gate is a lasting stream that knows which texts its tables are
-about, as from its fiftieth batch on, and judges and places what comes; its time is Spark's own for the whole trigger.
+streams leave them; with `--never-tidied` all are. The gate's own stream judges and places what comes, with an index of
+texts that lasts, as that of `run --continuous` does; its time is Spark's own for the whole trigger.
 Beside it a MERGE of as many decisions into one table of the newest decision of each record, as a peer would keep it.
 Ratios are taken within a round; the first is not counted.
 """
@@ -13,8 +13,9 @@ Ratios are taken within a round; the first is not counted.
 import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from time import perf_counter, sleep
+from time import perf_counter
 from unittest.mock import patch
 
 from delta.tables import DeltaTable
@@ -24,21 +25,22 @@ from pyspark.sql import functions as F
 from pipelines import contracts as tables
 from pipelines.adapters import text_index
 from pipelines.adapters.checkpoints import StreamPlan
+from pipelines.adapters.delta import read_table
 from pipelines.adapters.table_creation import ensure_tables
+from pipelines.adapters.text_index import TextIndex
 from pipelines.adapters.tidying import tidy_files
 from pipelines.declaration import Table
 from pipelines.intents import LabelSet
-from pipelines.jobs.streaming import gate
+from pipelines.jobs import streaming
 from pipelines.settings import Settings
 from pipelines.transforms.redaction import leave_texts
 from tests.benchmarks.flows import lasting_session, make_flow
 from tests.benchmarks.report import make_parser, ratios, say, write_json
 
 SMALL, BATCH, ROWS_PER_FILE, BAR = 10_000, 1_000, 5_000, 1.15
-MOST_LOOKS = 60
-"""A running query says that all is done, too, when it last looked before the rows came."""
 NAMED = {"record_id": "sha2(concat('r', id), 256)", "text_key": "sha2(concat('t', text), 256)"}
 CONFIDENCE = "if(text % 5 = 0, 0.5D, 0.9D)"
+STANDING = "if(text % 5 = 0, array(), array('refund'))"
 MOMENT = "timestamp'2026-01-05 10:00:00'"
 JUDGED = {"decision_no": "1", "label": "'refund'", "confidence": CONFIDENCE}
 PLACED = {**JUDGED, "source": "'email'", "text": "concat('refund number ', text, ' of a thing that broke')"}
@@ -56,14 +58,14 @@ COLUMNS: dict[Table, dict[str, str]] = {
     },
     tables.DECISIONS: {
         **JUDGED,
-        **{"verdict": "if(text % 5 = 0, 'low_confidence', 'accepted')", "labels": "array('refund')"},
+        **{"verdict": "if(text % 5 = 0, 'low_confidence', 'accepted')", "labels": STANDING},
         **{"reason": "if(text % 5 = 0, 'confidence_below_threshold', null)", "decided_at": MOMENT},
         **{"place": "if(text % 5 = 0, 'quarantine', 'gold')", "gate_version": "'benchmark'"},
         **{"parts": f"array(named_struct('label', 'memory', 'probability', {CONFIDENCE}))"},
         **{"versions": "array('memory=memory@1')"},
     },
     tables.TRAINING_EXAMPLES: {**PLACED, "voters": "array('memory')", "versions": "array('memory=memory@1')"},
-    tables.QUARANTINE: {**PLACED, "verdict": "'low_confidence'", "labels": "array('refund')"},
+    tables.QUARANTINE: {**PLACED, "verdict": "'low_confidence'", "labels": STANDING},
 }
 """What stands in the columns that are not empty, as SQL over `id` (of the record) and `text` (of its text)."""
 WHERE = {tables.TRAINING_EXAMPLES: "text % 5 != 0", tables.QUARANTINE: "text % 5 = 0"}
@@ -80,24 +82,22 @@ class Lake:
     """A workspace's tables and its gate; its past came by commits that streams pass over."""
 
     def __init__(self, spark: SparkSession, root: Path, decisions: int, tidied: bool) -> None:
-        # In a session of its own: names of running queries are unique within one.
-        spark = spark.newSession()
         flow = make_flow(spark, root, Settings(), leave_texts)
         ensure_tables(spark, flow.store)
-        plan = StreamPlan("", str(root / "checkpoints"), continuous=True, trigger_seconds=1)
+        plan = StreamPlan("", str(root / "checkpoints"))
         self.flow, self.decisions, self.rounds = replace(flow, labels=LabelSet(("refund",)), plan=plan), decisions, 0
+        self.index = TextIndex()
         self.send(spark.range(1).selectExpr("id", "id AS text"))
-        # It begins behind the past, which streams have passed over.
-        self.query = gate(self.flow)
-        self.query.processAllAvailable()
-        self.query.stop()
+        # From here on the stream passes over the past.
+        self.judge()
         recent = decisions - decisions // 20
         self.remember(spark.range(1, recent + 1))
         if tidied:
             for table in COLUMNS:
                 tidy_files(spark, flow.store, table, keep_days=30)
         self.remember(spark.range(recent + 1, decisions + 1))
-        self.query, self.judged = gate(self.flow), 0
+        self.index = TextIndex()
+        self.index.catch_up(partial(read_table, spark, flow.store))
 
     def remember(self, numbers: DataFrame) -> None:
         """Add to the past by commits that streams pass over."""
@@ -114,15 +114,12 @@ class Lake:
             rows.write.format("delta").mode("append").save(self.flow.store.path(table))
 
     def judge(self) -> float:
-        """Let the gate judge what has come; gives the seconds of its micro-batches."""
-        for _ in range(MOST_LOOKS):
-            self.query.processAllAvailable()
-            took = [told["durationMs"] for told in self.query.recentProgress if told["batchId"] > self.judged]
-            if seconds := sum(each["triggerExecution"] for each in took if "addBatch" in each):
-                self.judged = self.query.recentProgress[-1]["batchId"]
-                return float(seconds) / 1_000
-            sleep(1)
-        raise RuntimeError("The gate judged nothing.")
+        """Run the gate; gives the seconds of its micro-batches."""
+        with patch.object(streaming, "TextIndex", lambda: self.index):
+            query = streaming.gate(self.flow)
+        query.awaitTermination()
+        took = [told["durationMs"] for told in query.recentProgress if "addBatch" in told["durationMs"]]
+        return sum(each["triggerExecution"] for each in took) / 1_000
 
     def take(self, first: int) -> float:
         """Judge one batch; every tenth of its texts is an old one."""

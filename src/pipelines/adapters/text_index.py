@@ -7,12 +7,12 @@ bytes a text, and is made from the tables when their log has become long. It may
 every text of the micro-batches that it holds.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import reduce
 from operator import or_
 
 import numpy as np
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from pipelines.adapters.delta import BatchWrite
@@ -24,7 +24,10 @@ Read = Callable[[Table], DataFrame]
 BY_TEXT: tuple[Table, ...] = (TICKETS_SILVER, LABELS, COMMANDS, DECISIONS, *PLACES.values(), REVIEW_QUEUE)
 """The tables whose rows are looked up by their text."""
 MOST_TEXTS = 5_000
-"""With more of them, reading the tables whole is no dearer."""
+"""Of a batch, known or new: with more of them, reading the tables whole is no dearer."""
+MOST_KNOWN = 1_000
+NAMED_AT_ONCE = 200
+"""Parquet takes names as a chain of alternatives, which Java reads by recursion: 1,000 overflow its stack."""
 LONG = 50
 """Micro-batches from which a log is long: fewer are read whole in less time than an index takes."""
 STEP = 20
@@ -40,7 +43,10 @@ class TextIndex:
         self.caught_up: int | None = None
 
     def keep_up(self, read: Read, write: BatchWrite) -> None:
-        """Catch up with the tables before a micro-batch, where their log is long and the index lies behind."""
+        """Catch up with the tables after a micro-batch, where their log is long and the index lies behind.
+
+        Not before it: the texts that have just come would be known, and asked for by name like old ones.
+        """
         # A new life of the checkpoint counts its batches anew, over tables as long as they were.
         if write.epoch == 1 and write.batch_id < LONG:
             return
@@ -78,23 +84,31 @@ class TextIndex:
 
         def read_few(table: Table) -> DataFrame:
             newer = read(table).where(self.is_newer(table) & ~F.col("text_key").isin(known))
-            named = read(table).where(F.col("text_key").isin(known))
-            fresh = newer.join(touched, on="text_key", how="left_semi")
-            return fresh.unionByName(named) if known else fresh
+            named = [read(table).where(F.col("text_key").isin(some)) for some in batched(known, NAMED_AT_ONCE)]
+            return union([newer.join(touched, on="text_key", how="left_semi"), *named])
 
         if not len(self.keys):
             return read_whole
         asked = touched.select("text_key", text_hash()).distinct().limit(MOST_TEXTS + 1).collect()
-        if len(asked) > MOST_TEXTS:
-            return read_whole
-        is_known = np.isin(np.array([row[1] for row in asked], np.int64), self.keys)
-        known = [row[0] for row, is_one in zip(asked, is_known, strict=True) if is_one]
-        return read_few
+        known = self.known_among(asked)
+        return read_few if len(asked) <= MOST_TEXTS and len(known) <= MOST_KNOWN else read_whole
+
+    def known_among(self, asked: list[Row]) -> list[str]:
+        """Keep the texts that held micro-batches are about; rows of text_key and its hash."""
+        hashes = np.array([row[1] for row in asked], np.int64)
+        # The keys are sorted: `np.isin` would sort them again.
+        places = np.searchsorted(self.keys, hashes).clip(max=len(self.keys) - 1)
+        return [row[0] for row, found in zip(asked, self.keys[places] == hashes, strict=True) if found]
 
 
 def text_hash() -> Column:
     """Eight bytes of a text's key; where two texts share them, both are known as soon as one is."""
     return F.xxhash64("text_key")
+
+
+def batched(names: list[str], count: int) -> Iterator[list[str]]:
+    """Cut a list into pieces of so many."""
+    return (names[start : start + count] for start in range(0, len(names), count))
 
 
 def union(frames: Iterable[DataFrame]) -> DataFrame:

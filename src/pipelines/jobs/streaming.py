@@ -122,7 +122,6 @@ def gate(flow: Flow) -> StreamingQuery:
         judged_before = decisions if not rows_of(batch, tables.CERTIFICATES).isEmpty() else decisions.limit(0)
         touched = hold(batch.transform(touched_texts, judged_before))
         read = partial(read_table, batch.sparkSession, flow.store)
-        index.keep_up(read, write)
         due = gather(touched, read, flow.settings.gate.look_alikes_on_one_word, index)
         asked, now = due.rows(tables.COMMANDS).transform(standing_commands), datetime.now(UTC)
         told = (due.votes, due.rows(tables.DECISIONS), flow.labels, flow.pin_rules(), now, asked, due.crowds)
@@ -132,6 +131,7 @@ def gate(flow: Flow) -> StreamingQuery:
         stored = read_batch(batch.sparkSession, flow.store, tables.DECISIONS, write)
         decided = stored if write.epoch == 1 else due.rows(tables.DECISIONS).transform(newest_decisions)
         route(hold(decided.transform(place_decided, due.records_of(decided))), due.rows, flow, write)
+        index.keep_up(read, write)
 
     sources = (tables.TICKETS_SILVER, tables.CLUSTER_MERGES, tables.LABELS, tables.COMMANDS, tables.CERTIFICATES)
     arrivals = flow.read_appends(*sources)
