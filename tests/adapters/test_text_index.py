@@ -97,15 +97,23 @@ class Noted(TextIndex):
 
 
 @pytest.mark.parametrize(
-    ("epoch", "count", "batches"),
-    [(1, 50, []), (1, 70, [50]), (1, 71, [50, 70]), (2, 3, [0])],
-    ids=["a short log", "a long one", "every twenty batches", "a new life over an old log"],
+    ("epoch", "batches", "caught_up"),
+    [
+        (1, range(50), []),
+        (1, range(75), [50, 70]),
+        (1, range(200, 204), []),
+        (1, range(200, 225), [204, 224]),
+        (2, range(6), [4]),
+    ],
+    ids=["a short log", "one that grows long", "a short run", "a long run", "a new life over an old log"],
 )
-def test_it_catches_up_where_the_log_is_long(spark: SparkSession, epoch: int, count: int, batches: list[int]) -> None:
+def test_it_catches_up_where_log_and_run_are_long(
+    spark: SparkSession, epoch: int, batches: range, caught_up: list[int]
+) -> None:
     index = Noted()
-    for index.batch in range(count):
+    for index.batch in batches:
         index.keep_up(Stored(spark).read, BatchWrite("gate", epoch, index.batch))
-    assert index.batches == batches
+    assert index.batches == caught_up
 
 
 def test_it_needs_eight_bytes_a_text(spark: SparkSession) -> None:

@@ -23,7 +23,6 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pipelines import contracts as tables
-from pipelines.adapters import text_index
 from pipelines.adapters.checkpoints import StreamPlan
 from pipelines.adapters.delta import read_table
 from pipelines.adapters.table_creation import ensure_tables
@@ -180,7 +179,7 @@ def main() -> None:
     parser = make_parser(__doc__, decisions=1_000_000, rounds=5)
     parser.add_argument("--never-tidied", action="store_true")
     options = parser.parse_args()
-    with lasting_session(Settings()) as (spark, root), patch.object(text_index, "LONG", 0):
+    with lasting_session(Settings()) as (spark, root):
         result = measure(spark, root, options)
     write_json(result, options.json)
     for name, told in result.items():

@@ -30,6 +30,8 @@ NAMED_AT_ONCE = 200
 """Parquet takes names as a chain of alternatives, which Java reads by recursion: 1,000 overflow its stack."""
 LONG = 50
 """Micro-batches from which a log is long: fewer are read whole in less time than an index takes."""
+LASTING = 5
+"""Micro-batches from which a run is worth an index: of a million records it costs as much as one or two batches."""
 STEP = 20
 """Micro-batches that the index lies behind at most."""
 
@@ -40,19 +42,19 @@ class TextIndex:
     def __init__(self) -> None:
         self.keys = np.empty(0, np.int64)
         self.held: dict[tuple[str, str], int] = {}
-        self.caught_up: int | None = None
+        self.batches_seen, self.next_step = 0, LASTING
 
     def keep_up(self, read: Read, write: BatchWrite) -> None:
-        """Catch up with the tables after a micro-batch, where their log is long and the index lies behind.
+        """Catch up with the tables after a micro-batch, where log and run are long and the index lies behind.
 
         Not before it: the texts that have just come would be known, and asked for by name like old ones.
         """
+        self.batches_seen += 1
         # A new life of the checkpoint counts its batches anew, over tables as long as they were.
-        if write.epoch == 1 and write.batch_id < LONG:
-            return
-        if self.caught_up is None or write.batch_id >= self.caught_up + STEP:
+        is_long = write.epoch > 1 or write.batch_id >= LONG
+        if is_long and self.batches_seen >= self.next_step:
             self.catch_up(read)
-            self.caught_up = write.batch_id
+            self.next_step = self.batches_seen + STEP
 
     def catch_up(self, read: Read) -> None:
         """Learn the texts of all micro-batches that are not held yet."""
