@@ -1,6 +1,6 @@
 """What a batch of the gate costs when its log is long: 1,000 votes against 1,000,000 decisions and against 10,000.
 
-    python -m tests.benchmarks.gate_batches --decisions 1000000 --rounds 5 --json result.json
+    python -m tests.benchmarks.gate_batches --json gate_batches.json --table tests/benchmarks/gate_batches.md
 
 Two workspaces with a past of votes, decisions and places get the same batches in turn: 1,000 tickets with a vote each,
 of which a tenth repeats an old text. `maintain` was there before the last twentieth of the past, whose files are as
@@ -11,11 +11,13 @@ Ratios are taken within a round; the first is not counted.
 """
 
 import argparse
+import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 from unittest.mock import patch
 
 from delta.tables import DeltaTable
@@ -149,7 +151,7 @@ class Merged:
         return perf_counter() - begin
 
 
-def measure(spark: SparkSession, root: Path, options: argparse.Namespace) -> dict[str, object]:
+def measure(spark: SparkSession, root: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Send batches to both in turn."""
     sizes = {"small": SMALL, "big": options.decisions}
     lakes = {name: Lake(spark, root / name, count, not options.never_tidied) for name, count in sizes.items()}
@@ -167,23 +169,47 @@ def measure(spark: SparkSession, root: Path, options: argparse.Namespace) -> dic
         "decisions": sizes,
         "seconds": seconds,
         "big / small": ratios(seconds["big"], seconds["small"]),
-        "merge: big / small": ratios(seconds["merge big"], seconds["merge small"]),
+        "merge big / small": ratios(seconds["merge big"], seconds["merge small"]),
         "bar": BAR,
         "judged": {name: lakes[name].flow.spark.read.format("delta").load(
             lakes[name].flow.store.path(tables.DECISIONS)).where("query_epoch = 'gate/1'").count() for name in lakes},
     }  # fmt: skip
 
 
+def page(result: dict[str, Any], tidied: bool) -> str:
+    """Write the table."""
+    few, many = (f"{count:,}" for count in result["decisions"].values())
+    lines = [
+        "# What a batch of the gate costs when its log is long\n",
+        f"Made by `python -m tests.benchmarks.gate_batches{'' if tidied else ' --never-tidied'}`: batches of "
+        f"{BATCH:,} tickets with a vote each, a tenth of them of old texts, against {few} and {many} decisions in the "
+        f"log, {'tidied by `maintain` but for the last twentieth' if tidied else 'never tidied'}. Seconds are of this "
+        "machine on this day; the ratios count (median, least to greatest of the rounds).\n",
+        f"| way | {few} | {many} | ratio |",
+        "|---|---|---|---|",
+    ]
+    for name, way in {"the gate, a batch": "", "MERGE into a table of newest decisions": "merge "}.items():
+        took = [statistics.median(result["seconds"][f"{way}{size}"]) for size in result["decisions"]]
+        told = result[f"{way}big / small"]
+        ratio = f"{told['median']:.2f} ({told['least']:.2f} to {told['greatest']:.2f})"
+        lines.append(f"| {name} | {took[0]:.2f} s | {took[1]:.2f} s | {ratio} |")
+    judged = " and ".join(f"{count:,}" for count in result["judged"].values())
+    return "\n".join([*lines, f"\nThe bar is {BAR}. Records judged: {judged}.\n"])
+
+
 def main() -> None:
     """Measure and print."""
-    parser = make_parser(__doc__, decisions=1_000_000, rounds=5)
+    parser = make_parser(__doc__, decisions=1_000_000, rounds=7)
     parser.add_argument("--never-tidied", action="store_true")
+    parser.add_argument("--table", type=Path)
     options = parser.parse_args()
     with lasting_session(Settings()) as (spark, root):
         result = measure(spark, root, options)
     write_json(result, options.json)
-    for name, told in result.items():
-        print(f"{name}: {told}")
+    told = page(result, not options.never_tidied)
+    print(told)
+    if options.table:
+        options.table.write_text(told, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def maintain(
     ] = 30,
     as_json: JsonOption = False,
 ) -> None:
-    """Put small files of all tables together (OPTIMIZE), and delete those of versions beyond retention (VACUUM)."""
+    """Put all tables' small files together, in order where rows are looked up, and delete those beyond retention."""
     found = find_workspace(workspace)
     with counting("tidying", len(TABLES)) as count, open_spark(found) as spark:
         store = open_tables(found, spark)
