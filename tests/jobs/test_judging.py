@@ -268,7 +268,7 @@ def test_the_newest_decisions_are_the_same_whatever_comes_first_and_with_what(
     assert max(int(str(row["decision_no"])) for row in tables.rows[DECISIONS]) > 1
 
 
-@pytest.mark.parametrize("behind", [1, 2])
+@pytest.mark.parametrize("behind", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_an_index_of_texts_changes_no_decision(
     spark: SparkSession, at_once: dict[str, tuple[object, ...]], behind: int
 ) -> None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines.adapters.jars import Group
-from pipelines.adapters.text_index import NAMED_AT_ONCE
 from pipelines.adapters.worker_daemon import POLICY
 from pipelines.errors import SettingsError
 from pipelines.settings import SparkSettings
@@ -102,8 +101,6 @@ def shared_configuration(
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "2000",
         "spark.sql.session.timeZone": "UTC",
-        # Beyond it (by default 10) Parquet only hears the least and the greatest of the values that are asked for.
-        "spark.sql.parquet.pushdown.inFilterThreshold": str(NAMED_AT_ONCE),
         # Four streams share the cores: a model's long batch must not starve bronze.
         "spark.scheduler.mode": "FAIR",
         # Workers are forked from a process that has loaded what they all need, and are kept with their models.

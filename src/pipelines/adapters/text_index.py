@@ -28,6 +28,8 @@ MOST_TEXTS = 5_000
 MOST_KNOWN = 1_000
 NAMED_AT_ONCE = 200
 """Parquet takes names as a chain of alternatives, which Java reads by recursion: 1,000 overflow its stack."""
+PUSHED_NAMES = "spark.sql.parquet.pushdown.inFilterThreshold"
+"""Of more names than it says (by default 10) Parquet only hears the least and the greatest."""
 LONG = 50
 """Micro-batches from which a log is long: fewer are read whole in less time than an index takes."""
 LASTING = 5
@@ -93,6 +95,8 @@ class TextIndex:
             return read_whole
         asked = touched.select("text_key", text_hash()).distinct().limit(MOST_TEXTS + 1).collect()
         known = self.known_among(asked)
+        # Set here and not with the session, which may be a cluster's own.
+        touched.sparkSession.conf.set(PUSHED_NAMES, NAMED_AT_ONCE)
         return read_few if len(asked) <= MOST_TEXTS and len(known) <= MOST_KNOWN else read_whole
 
     def known_among(self, asked: list[Row]) -> list[str]:
