@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from pipelines.adapters.text_index import TextIndex
+from pipelines.adapters.text_index import Read, TextIndex
 from pipelines.contracts import CLUSTER_MERGES, COMMANDS, DECISIONS, LABELS, TICKETS_SILVER
 from pipelines.declaration import Table
 from pipelines.gate_rules import GateRules
@@ -31,13 +31,16 @@ class Tables:
     """Stored rows, and the gate's steps over them without streams; with an index, as over a long log."""
 
     def __init__(self, spark: SparkSession, index: TextIndex | None = None) -> None:
-        self.spark, self.index, self.batches = spark, index, 0
+        self.spark, self.index, self.batches = spark, index or TextIndex(), 0
         self.rows: dict[Table, list[Values]] = {}
         self.was_read: list[Table] = []
 
     def read(self, table: Table) -> DataFrame:
         self.was_read.append(table)
         return frame(self.spark, table, *self.rows.get(table, []))
+
+    def look_up(self, texts: DataFrame) -> Read:
+        return self.index.look_up(self.read, texts)
 
     def arrive(self, arrivals: Iterable[Arrival]) -> list[Row]:
         """Store what arrived in one micro-batch and decide on it; gives the new decisions."""
@@ -55,7 +58,7 @@ class Tables:
 
     def decide(self, batch: DataFrame) -> list[Row]:
         touched = touched_texts(batch, frame(self.spark, DECISIONS)).localCheckpoint()
-        due = gather(touched, self.read, MOST, self.index)
+        due = gather(touched, self.read, self.look_up, MOST)
         asked = due.rows(COMMANDS).transform(standing_commands)
         judged = due.records.transform(
             judge, due.votes, due.rows(DECISIONS), KNOWN, RULES, NOON, asked, due.crowds
@@ -298,6 +301,6 @@ def test_a_guard_that_is_off_reads_no_clusters(spark: SparkSession) -> None:
     for arrival in of_ann("crowd", 3):
         tables.rows.setdefault(arrival[0], []).append(arrival[1])
     texts = frame(spark, LABELS, *tables.rows[LABELS]).selectExpr("text_key", "null AS named_id", "false AS is_merge")
-    assert gather(texts, tables.read, 0).crowds is None
+    assert gather(texts, tables.read, tables.look_up, 0).crowds is None
     assert CLUSTER_MERGES not in tables.was_read
-    assert gather(texts, tables.read, MOST).crowds is not None
+    assert gather(texts, tables.read, tables.look_up, MOST).crowds is not None

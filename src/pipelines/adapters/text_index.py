@@ -20,6 +20,8 @@ from pipelines.contracts import COMMANDS, DECISIONS, LABELS, PLACES, REVIEW_QUEU
 from pipelines.declaration import Table
 
 Read = Callable[[Table], DataFrame]
+LookUp = Callable[[DataFrame], Read]
+"""Gives what reads the rows of a table that are about the texts of a frame."""
 
 BY_TEXT: tuple[Table, ...] = (TICKETS_SILVER, LABELS, COMMANDS, DECISIONS, *PLACES.values(), REVIEW_QUEUE)
 """The tables whose rows are looked up by their text."""

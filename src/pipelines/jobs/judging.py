@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pyspark.sql import DataFrame
 
 from pipelines.adapters.spark import hold
-from pipelines.adapters.text_index import Read, TextIndex
+from pipelines.adapters.text_index import LookUp, Read
 from pipelines.contracts import CLUSTER_MERGES, LABELS, TICKETS_SILVER
 from pipelines.transforms.commands import due_records
 from pipelines.transforms.look_alikes import find_crowds, in_question, with_crowds
@@ -41,7 +41,7 @@ class Due:
         return self.read(TICKETS_SILVER).join(decided, on="record_id", how="left_semi")
 
 
-def gather(touched: DataFrame, read: Read, most: int, index: TextIndex | None = None) -> Due:
+def gather(touched: DataFrame, read: Read, look_up: LookUp, most: int) -> Due:
     """Read what is due, with the whole crowd where it hangs on one of its records.
 
     Where no person voted on any of the texts and no clusters became one, nothing is read for it.
@@ -49,11 +49,10 @@ def gather(touched: DataFrame, read: Read, most: int, index: TextIndex | None = 
     Args:
         touched: what `commands.touched_texts` gave, held.
         read: reads a table as it is now.
+        look_up: gives what reads the rows about some texts.
         most: `gate.look_alikes_on_one_word`.
-        index: knows which texts the tables are about; None: they are read whole.
     """
-    index = index or TextIndex()
-    due = read_due(touched, read, index)
+    due = read_due(touched, read, look_up)
     asked = due.votes.transform(in_question, touched)
     if asked.isEmpty():
         return due
@@ -65,11 +64,11 @@ def gather(touched: DataFrame, read: Read, most: int, index: TextIndex | None = 
     crowds = hold(tickets.transform(find_crowds, members, votes, merges, most))
     if crowds.isEmpty():
         return due
-    return replace(read_due(hold(touched.transform(with_crowds, crowds)), read, index), by_people=True, crowds=crowds)
+    return replace(read_due(hold(touched.transform(with_crowds, crowds)), read, look_up), by_people=True, crowds=crowds)
 
 
-def read_due(touched: DataFrame, read: Read, index: TextIndex) -> Due:
+def read_due(touched: DataFrame, read: Read, look_up: LookUp) -> Due:
     """Read the records that are due and the votes on their texts."""
-    rows = index.look_up(read, touched)
+    rows = look_up(touched)
     records = hold(rows(TICKETS_SILVER).transform(due_records, touched))
     return Due(read, rows, records, hold(rows(LABELS)))

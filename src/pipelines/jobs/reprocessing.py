@@ -25,6 +25,7 @@ from pipelines.adapters.delta import (
     vacuum,
 )
 from pipelines.adapters.spark import hold
+from pipelines.adapters.text_index import TextIndex
 from pipelines.declaration import Table
 from pipelines.errors import MissingDependencyError, VerificationError
 from pipelines.faults import hit
@@ -168,13 +169,15 @@ def decide_again(flow: Flow, changed: DataFrame, records: DataFrame, write: Batc
     """Commit a new decision for each changed record, then let its copies follow."""
     spark, store = flow.spark, flow.store
     meant = hold(records.selectExpr("text_key", "record_id AS named_id", "false AS is_merge"))
-    due = gather(meant, partial(read_table, spark, store), flow.settings.gate.look_alikes_on_one_word)
+    read = partial(read_table, spark, store)
+    look_up = partial(TextIndex().look_up, read)
+    due = gather(meant, read, look_up, flow.settings.gate.look_alikes_on_one_word)
     previous, now = due.rows(tables.DECISIONS).transform(open_again, changed), datetime.now(UTC)
     told = (due.votes, previous, flow.labels, flow.pin_rules(), now, None, due.crowds)
     append_once(due.records.transform(judge, *told), store, tables.DECISIONS, write)
     hit("after_deciding_again")
     stored = read_batch(spark, store, tables.DECISIONS, write)
-    route(hold(stored.transform(place_decided, due.records_of(stored))), due.rows, flow, write)
+    route(hold(stored.transform(place_decided, due.records_of(stored))), look_up, flow, write)
 
 
 def describe_again(flow: Flow, redacted: DataFrame) -> None:

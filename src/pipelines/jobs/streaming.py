@@ -24,7 +24,7 @@ from pipelines.adapters.delta import (
 from pipelines.adapters.landing import frame_names, list_landing, read_landed, read_names, refuse_named_files
 from pipelines.adapters.spark import hold
 from pipelines.adapters.streams import read_appends, read_kafka, read_ticks, rows_of, start
-from pipelines.adapters.text_index import Read, TextIndex
+from pipelines.adapters.text_index import LookUp, TextIndex
 from pipelines.declaration import Table
 from pipelines.faults import hit
 from pipelines.jobs.flow import Flow
@@ -122,7 +122,8 @@ def gate(flow: Flow) -> StreamingQuery:
         judged_before = decisions if not rows_of(batch, tables.CERTIFICATES).isEmpty() else decisions.limit(0)
         touched = hold(batch.transform(touched_texts, judged_before))
         read = partial(read_table, batch.sparkSession, flow.store)
-        due = gather(touched, read, flow.settings.gate.look_alikes_on_one_word, index)
+        look_up = partial(index.look_up, read)
+        due = gather(touched, read, look_up, flow.settings.gate.look_alikes_on_one_word)
         asked, now = due.rows(tables.COMMANDS).transform(standing_commands), datetime.now(UTC)
         told = (due.votes, due.rows(tables.DECISIONS), flow.labels, flow.pin_rules(), now, asked, due.crowds)
         append_once(due.records.transform(judge, *told), flow.store, tables.DECISIONS, write)
@@ -130,7 +131,7 @@ def gate(flow: Flow) -> StreamingQuery:
         # An earlier epoch may have ended between a decision and its place: then what is newest is routed, once.
         stored = read_batch(batch.sparkSession, flow.store, tables.DECISIONS, write)
         decided = stored if write.epoch == 1 else due.rows(tables.DECISIONS).transform(newest_decisions)
-        route(hold(decided.transform(place_decided, due.records_of(decided))), due.rows, flow, write)
+        route(hold(decided.transform(place_decided, due.records_of(decided))), look_up, flow, write)
         index.keep_up(read, write)
 
     sources = (tables.TICKETS_SILVER, tables.CLUSTER_MERGES, tables.LABELS, tables.COMMANDS, tables.CERTIFICATES)
@@ -139,14 +140,14 @@ def gate(flow: Flow) -> StreamingQuery:
     return start(arrivals, write_batch, flow.planned("gate"), flow.store, *sinks)
 
 
-def route(placed: DataFrame, rows_about: Read, flow: Flow, write: BatchWrite) -> None:
+def route(placed: DataFrame, look_up: LookUp, flow: Flow, write: BatchWrite) -> None:
     """Put decided records into their place: insert first, then delete where a decision moved one.
 
     A repeated batch finds the same stored decisions, so it routes the same rows to the same places.
 
     Args:
         placed: what `place_decided` gave; held.
-        rows_about: reads the rows of a table that are about the texts of these records.
+        look_up: gives what reads the rows of a table that are about some texts.
         flow: where the tables stand.
         write: the micro-batch.
     """
@@ -164,6 +165,8 @@ def route(placed: DataFrame, rows_about: Read, flow: Flow, write: BatchWrite) ->
         hit(f"after_{table.schema}_{table.name}")
     moved = placed.where("decision_no > 1")
     if not moved.isEmpty():
+        # Of these records, whatever the batch was about: repeated, it may be about less than when it decided.
+        rows_about = look_up(moved)
         left = {table: rows_about(table).transform(superseded, moved) for table in arrivals}
         for table in with_rows(left):
             remove_superseded(moved, flow.store, table)
