@@ -182,9 +182,9 @@ def page(result: dict[str, Any], tidied: bool) -> str:
     lines = [
         "# What a batch of the gate costs when its log is long\n",
         f"Made by `python -m tests.benchmarks.gate_batches{'' if tidied else ' --never-tidied'}`: batches of "
-        f"{BATCH:,} tickets with a vote each, a tenth of them of old texts, against {few} and {many} decisions in the "
-        f"log, {'tidied by `maintain` but for the last twentieth' if tidied else 'never tidied'}. Seconds are of this "
-        "machine on this day; the ratios count (median, least to greatest of the rounds).\n",
+        f"{BATCH:,} tickets with\na vote each, a tenth of them of old texts, against {few} and {many} decisions in the "
+        f"log,\n{'tidied by `maintain` but for the last twentieth' if tidied else 'never tidied'}. Seconds are of one "
+        "machine on one day;\nthe ratios count (median, least to greatest of the rounds).\n",
         f"| way | {few} | {many} | ratio |",
         "|---|---|---|---|",
     ]
