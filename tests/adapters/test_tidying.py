@@ -1,5 +1,6 @@
 """Tidying: rows that are looked up lie sorted in small pages, and nothing that is written meanwhile is lost."""
 
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -65,6 +66,32 @@ def test_rows_that_are_looked_up_are_sorted_in_small_pages_each_query_in_files_o
     operations = spark.sql(f"DESCRIBE HISTORY {table_store.name(DECISIONS)}").where(f"version > {version}").collect()
     assert {row["operation"] for row in operations} == {"VACUUM START", "VACUUM END"}
     assert spark.conf.get(tidying.PAGE_ROWS, None) is None
+
+
+def test_a_table_of_a_catalog_keeps_what_it_tells_of_itself(spark: SparkSession) -> None:
+    store = TableStore("spark_catalog", "", f"tidied_{os.getpid()}_")
+    # Delta's own builder takes three names in Unity Catalog only.
+    spark.sql(f"CREATE SCHEMA {store.schema_prefix}gold")
+    columns = ", ".join(f"{one.name} {one.dataType.simpleString()} COMMENT 'c'" for one in DECISIONS.columns)
+    told = "COMMENT 'told' TBLPROPERTIES ('lakehouse.layer' = 'gold')"
+    spark.sql(f"CREATE TABLE {store.name(DECISIONS)} ({columns}) USING delta {told}")
+    try:
+        for batch in range(2):
+            decide(spark, store, "gate", batch, range(3 * batch, 3 * batch + 3))
+        before, schema = told_of(spark, store), spark.read.table(store.name(DECISIONS)).schema
+        tidying.sort_by_text(spark, store, DECISIONS, files=2)
+        assert tidying.count_files(spark, store, DECISIONS) == 1
+        assert told_of(spark, store) == before
+        assert spark.read.table(store.name(DECISIONS)).schema == schema
+        assert decided(spark, store) == [f"gate {number}" for number in range(6)]
+    finally:
+        spark.sql(f"DROP SCHEMA spark_catalog.{store.schema_prefix}gold CASCADE")
+
+
+def told_of(spark: SparkSession, store: TableStore) -> tuple[object, ...]:
+    row = spark.sql(f"DESCRIBE DETAIL {store.name(DECISIONS)}").first()
+    assert row is not None
+    return row["id"], row["description"], row["properties"]
 
 
 def test_any_stream_sees_nothing_of_it(spark: SparkSession, table_store: TableStore, tmp_path: Path) -> None:

@@ -55,12 +55,10 @@ def sort_by_text(spark: SparkSession, store: TableStore, table: Table, files: in
     parts = [part(rows, str(row["query_epoch"]), int(row["count"])) for row in counted]
     if files <= len(parts):
         return
-    writer = reduce(DataFrame.union, parts).write.format("delta").mode("overwrite").option("dataChange", "false")
+    # Not by saveAsTable, which would make the table anew, without its comments and properties.
+    writer = reduce(DataFrame.union, parts).writeTo(store.name(table)).option("dataChange", "false")
     with page_rows(spark, ROWS_PER_PAGE):
-        if store.catalog:
-            writer.saveAsTable(store.name(table))
-        else:
-            writer.save(store.path(table))
+        writer.overwrite(F.lit(True))
 
 
 def part(rows: DataFrame, query_epoch: str, count: int) -> DataFrame:
