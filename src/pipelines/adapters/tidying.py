@@ -55,7 +55,7 @@ def sort_by_text(spark: SparkSession, store: TableStore, table: Table, files: in
     parts = [part(rows, str(row["query_epoch"]), int(row["count"])) for row in counted]
     if files <= len(parts):
         return
-    # Not by saveAsTable, which would make the table anew, without its comments and properties.
+    # Not by saveAsTable: Spark refuses to overwrite a catalog's Delta table so while it is read.
     writer = reduce(DataFrame.union, parts).writeTo(store.name(table)).option("dataChange", "false")
     with page_rows(spark, ROWS_PER_PAGE):
         writer.overwrite(F.lit(True))
