@@ -68,6 +68,20 @@ def test_rows_that_are_looked_up_are_sorted_in_small_pages_each_query_in_files_o
     assert spark.conf.get(tidying.PAGE_ROWS, None) is None
 
 
+def test_a_table_of_several_files_is_not_sorted_again_where_nothing_came(
+    spark: SparkSession, table_store: TableStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tidying, "ROWS_PER_FILE", 4)
+    for batch in range(4):
+        decide(spark, table_store, "gate", batch, range(3 * batch, 3 * batch + 3))
+    decide(spark, table_store, "gate", 4, range(12, 13))
+    assert tidy_files(spark, table_store, DECISIONS, keep_days=30).files_after == 4
+    version = table_version(spark, table_store, DECISIONS)
+    tidy_files(spark, table_store, DECISIONS, keep_days=30)
+    operations = spark.sql(f"DESCRIBE HISTORY {table_store.name(DECISIONS)}").where(f"version > {version}").collect()
+    assert {row["operation"] for row in operations} == {"VACUUM START", "VACUUM END"}
+
+
 def test_a_table_of_a_catalog_keeps_what_it_tells_of_itself(spark: SparkSession) -> None:
     store = TableStore("spark_catalog", "", f"tidied_{os.getpid()}_")
     # Delta's own builder takes three names in Unity Catalog only.
@@ -118,10 +132,10 @@ def test_what_is_appended_while_rows_are_sorted_stays(
         decide(spark, table_store, "gate", batch, range(3 * batch, 3 * batch + 3))
     sorted_part = tidying.part
 
-    def meanwhile(rows: DataFrame, query_epoch: str, count: int) -> DataFrame:
+    def meanwhile(rows: DataFrame, query_epoch: str, files: int) -> DataFrame:
         # The rows are named, and not read yet.
         decide(spark, table_store, "gate", 3, range(9, 12))
-        return sorted_part(rows, query_epoch, count)
+        return sorted_part(rows, query_epoch, files)
 
     monkeypatch.setattr(tidying, "part", meanwhile)
     tidy_files(spark, table_store, DECISIONS, keep_days=30)

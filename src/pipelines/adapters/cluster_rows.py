@@ -19,6 +19,7 @@ from pipelines.kernels.postings import Days
 from pipelines.kernels.segments import Members
 from pipelines.kernels.texts import Bytes, Texts, encode, normalise_texts
 from pipelines.transforms.intake import LABEL_SOURCE
+from pipelines.transforms.traces import is_through
 
 ROWS_AT_ONCE = 100_000
 """Rows of the table that are in the driver's memory at once while the index is built."""
@@ -59,11 +60,8 @@ def look_at(history: DataFrame) -> Stored:
 
 def read_unknown(history: DataFrame, held: dict[str, int], earliest: int) -> Iterator[tuple[Members, Texts]]:
     """Read the clustered rows that are in no held micro-batch, from a day on, in the order of their arrival."""
-    known = F.lit(False)
-    for epoch, batch_id in held.items():
-        known = known | ((F.col("query_epoch") == epoch) & (F.col("batch_id") <= batch_id))
     recent = F.datediff("received_day", F.lit(EPOCH)) >= earliest
-    rows = history.where(F.col("arrival_no").isNotNull() & recent & ~known)
+    rows = history.where(F.col("arrival_no").isNotNull() & recent & ~is_through(held))
     bounds = (F.min("arrival_no").alias("first"), F.max("arrival_no").alias("last"), F.count("*").alias("records"))
     batches = sorted(rows.groupBy("query_epoch", "batch_id").agg(*bounds).collect(), key=itemgetter("first"))
     while batches:

@@ -9,7 +9,6 @@ every text of the micro-batches that it holds.
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import reduce
-from operator import or_
 
 import numpy as np
 from pyspark.sql import Column, DataFrame, Row
@@ -18,6 +17,7 @@ from pyspark.sql import functions as F
 from pipelines.adapters.delta import BatchWrite
 from pipelines.contracts import COMMANDS, DECISIONS, LABELS, PLACES, REVIEW_QUEUE, TICKETS_SILVER
 from pipelines.declaration import Table
+from pipelines.transforms.traces import is_through
 
 Read = Callable[[Table], DataFrame]
 LookUp = Callable[[DataFrame], Read]
@@ -45,7 +45,7 @@ class TextIndex:
 
     def __init__(self) -> None:
         self.keys = np.empty(0, np.int64)
-        self.held: dict[tuple[str, str], int] = {}
+        self.held: dict[str, dict[str, int]] = {table.full_name: {} for table in BY_TEXT}
         self.batches_seen, self.next_step = 0, LASTING
 
     def keep_up(self, read: Read, write: BatchWrite) -> None:
@@ -69,13 +69,12 @@ class TextIndex:
         hashes = union(rows.select(text_hash().alias("text_hash")) for rows in newer.values())
         learnt = hashes.distinct().toPandas()["text_hash"].to_numpy(np.int64)
         self.keys = np.union1d(self.keys, learnt)
-        self.held |= {(row[0], row[1]): int(row[2]) for row in newest}
+        for name, query_epoch, batch_id in newest:
+            self.held[name][query_epoch] = int(batch_id)
 
     def is_newer(self, table: Table) -> Column:
         """Tell the rows of micro-batches that are not held."""
-        ours = [(epoch, newest) for (name, epoch), newest in self.held.items() if name == table.full_name]
-        held = [(F.col("query_epoch") == epoch) & (F.col("batch_id") <= newest) for epoch, newest in ours]
-        return ~reduce(or_, held, F.lit(False))
+        return ~is_through(self.held[table.full_name])
 
     def look_up(self, read: Read, touched: DataFrame) -> Read:
         """Give what reads the rows of a table that are about some texts.

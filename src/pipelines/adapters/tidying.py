@@ -52,19 +52,20 @@ def sort_by_text(spark: SparkSession, store: TableStore, table: Table, files: in
     """
     rows = spark.read.table(store.name(table))
     counted = rows.groupBy("query_epoch").count().collect()
-    parts = [part(rows, str(row["query_epoch"]), int(row["count"])) for row in counted]
-    if files <= len(parts):
+    wanted = {str(row["query_epoch"]): 1 + int(row["count"]) // ROWS_PER_FILE for row in counted}
+    if files <= sum(wanted.values()):
         return
+    parts = [part(rows, query_epoch, count) for query_epoch, count in wanted.items()]
     # Not by saveAsTable: Spark refuses to overwrite a catalog's Delta table so while it is read.
     writer = reduce(DataFrame.union, parts).writeTo(store.name(table)).option("dataChange", "false")
     with page_rows(spark, ROWS_PER_PAGE):
         writer.overwrite(F.lit(True))
 
 
-def part(rows: DataFrame, query_epoch: str, count: int) -> DataFrame:
-    """Give the rows of one life of a query, in files of sorted texts."""
+def part(rows: DataFrame, query_epoch: str, files: int) -> DataFrame:
+    """Give the rows of one life of a query, in so many files of sorted texts."""
     ours = rows.where(F.col("query_epoch") == query_epoch)
-    return ours.repartitionByRange(1 + count // ROWS_PER_FILE, "text_key").sortWithinPartitions("text_key")
+    return ours.repartitionByRange(files, "text_key").sortWithinPartitions("text_key")
 
 
 @contextmanager

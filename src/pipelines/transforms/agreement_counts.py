@@ -7,7 +7,6 @@ On each text a rater (a version of a model, or a named person) is compared with 
 from collections.abc import Mapping
 from datetime import datetime
 from functools import reduce
-from operator import or_
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -17,6 +16,7 @@ from pipelines.contracts.measures import VOTES_THROUGH
 from pipelines.transforms.evidence import vote_version
 from pipelines.transforms.intake import moment, utc_day
 from pipelines.transforms.people import LEAST_PEOPLE, newest_of_annotators
+from pipelines.transforms.traces import is_through
 from pipelines.vocabulary import Counted, Voter
 
 NEEDED = (
@@ -39,12 +39,12 @@ def newest_batches(rows: DataFrame) -> DataFrame:
 
 def cast_through(votes: DataFrame, through: Mapping[str, int]) -> DataFrame:
     """Keep the votes of each query's micro-batches up to a newest one: NEEDED."""
-    return votes.where(_is_through(through)).select(*NEEDED)
+    return votes.where(is_through(through)).select(*NEEDED)
 
 
 def texts_between(votes: DataFrame, before: Mapping[str, int], through: Mapping[str, int]) -> DataFrame:
     """Find the texts that got votes since: text_key."""
-    return votes.where(_is_through(through) & ~_is_through(before)).select("text_key").distinct()
+    return votes.where(is_through(through) & ~is_through(before)).select("text_key").distinct()
 
 
 def count_votes(votes: DataFrame) -> DataFrame:
@@ -100,13 +100,6 @@ def newest_quality(quality: DataFrame) -> DataFrame:
     """Keep the rows of gold.annotator_quality that were measured last."""
     last = quality.agg(F.max("batch_id").alias("batch_id"))
     return quality.join(last, on="batch_id", how="left_semi").select(*quality.columns)
-
-
-def _is_through(through: Mapping[str, int]) -> Column:
-    conditions = [
-        (F.col("query_epoch") == query) & (F.col("batch_id") <= batch) for query, batch in sorted(through.items())
-    ]
-    return reduce(or_, conditions, F.lit(False))
 
 
 def _rater() -> Column:
