@@ -40,6 +40,8 @@ class Fault(StrEnum):
     KILL = "dies"
 
 
+UNFINISHED = (Fault.SILENCE, Fault.DRIP, Fault.DRIP_HEADERS, Fault.HALF, Fault.RESET, Fault.KILL)
+"""What leaves a connection that nobody can go on with; after any other answer the client may use it again."""
 STATUSES = {Fault.ERROR: 500, Fault.UNAVAILABLE: 503, Fault.BUSY: 429, Fault.BUSY_WAIT: 429, Fault.REJECT: 400}
 
 
@@ -172,7 +174,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def misbehave(self, request: Received, fault: Fault) -> None:
         endpoint, answer = self.server.endpoint, complete(request, False)
-        self.close_connection = True
+        self.close_connection = fault in UNFINISHED
         if fault == Fault.SILENCE:
             endpoint.stopping.wait(5)
         elif fault == Fault.REDIRECT:

@@ -28,8 +28,8 @@ QUICK = EndpointSettings(
     url="http://127.0.0.1:1/v1", model=MODEL, connect_timeout_seconds=1, read_timeout_seconds=0.4, timeout_seconds=0.6,
     retries=RETRIES, pause_seconds=0.002, max_pause_seconds=0.02, concurrency=4, failures_in_a_row=3,
 )  # fmt: skip
-PATIENT = {"read_timeout_seconds": 3.0, "timeout_seconds": 4.0}
-"""Where one slow answer of a loaded machine would change what is counted."""
+PATIENT = {"connect_timeout_seconds": 60, "read_timeout_seconds": 60, "timeout_seconds": 60}
+"""Where one slow answer of a machine that stands still for seconds would change what is counted."""
 IMPATIENT = {"read_timeout_seconds": 0.12, "timeout_seconds": 0.15}
 FIXED = {"model": MODEL, "n": 1, "max_tokens": 1, "temperature": 0, "stream": False}
 CHAT = {**FIXED, "logprobs": True, "top_logprobs": 20, "structured_outputs": {"choice": [*CODES]}}
@@ -60,6 +60,12 @@ def endpoint() -> Iterator[Endpoint]:
 def voter(endpoint: Endpoint, key: str = "", **changes: object) -> ServedVoter:
     settings = replace(QUICK, **{"url": endpoint.url, **changes})
     return ServedVoter(ServedModel(settings, key, seed=1), LABELS, CODES, HEAD, TAIL)
+
+
+def patience(fault: Fault, seconds: float) -> dict[str, float]:
+    """Waits that end a try only where the fault is that nothing comes, and then after so many seconds."""
+    ends = {"read_timeout_seconds": seconds, "timeout_seconds": seconds + 1}
+    return PATIENT | ends if PASSING.get(fault) == Failure.TIMEOUT else PATIENT
 
 
 def about(word: str, fault: Fault) -> object:
@@ -106,7 +112,7 @@ def test_each_text_gets_the_models_probabilities_over_the_labels(
 
 def test_an_answer_tells_margin_tokens_time_and_tries(endpoint: Endpoint) -> None:
     endpoint.fault = lambda request, number: Fault.OUTSIDE if number == 0 else None
-    (answer,) = voter(endpoint).score_texts(["my card is gone"])
+    (answer,) = voter(endpoint, **PATIENT).score_texts(["my card is gone"])
     assert answer.distribution is not None
     first, second, _ = sorted(answer.distribution, reverse=True)
     assert answer.margin == pytest.approx(first - second)
@@ -141,7 +147,7 @@ def test_a_code_that_was_not_told_is_not_taken_for_impossible() -> None:
 def test_a_fault_that_passes_loses_no_text(endpoint: Endpoint, fault: Fault) -> None:
     endpoint.fault = lambda request, number: fault if number == 0 else None
     texts = TEXTS[:6]
-    answers = voter(endpoint, concurrency=6, **PATIENT).score_texts(texts)
+    answers = voter(endpoint, concurrency=6, **patience(fault, 3)).score_texts(texts)
     assert_all_true(answers, texts)
     assert [answer.tries for answer in answers] == [2] * len(texts)
     assert len(endpoint.received) == 2 * len(texts)
@@ -151,7 +157,7 @@ def test_a_fault_that_passes_loses_no_text(endpoint: Endpoint, fault: Fault) -> 
 def test_a_text_that_always_fails_costs_only_itself(endpoint: Endpoint, fault: Fault) -> None:
     endpoint.fault = about("poison", fault)
     texts = [*TEXTS[:3], "poison", *TEXTS[3:6]]
-    answers = voter(endpoint).score_texts(texts)
+    answers = voter(endpoint, **patience(fault, 1)).score_texts(texts)
     assert_all_true(answers[:3] + answers[4:], texts[:3] + texts[4:])
     assert (answers[3].failure, answers[3].distribution, answers[3].margin) == (PASSING[fault], None, None)
     asked = Counter(endpoint.prompts())
@@ -169,7 +175,7 @@ def test_silence_is_given_up_long_before_the_time_of_a_whole_try(endpoint: Endpo
 
 def test_a_text_that_is_rejected_is_not_sent_again(endpoint: Endpoint) -> None:
     endpoint.fault = about("poison", Fault.REJECT)
-    answers = voter(endpoint).score_texts(["poison", *TEXTS])
+    answers = voter(endpoint, **PATIENT).score_texts(["poison", *TEXTS])
     assert (answers[0].failure, answers[0].tries) == (Failure.REJECTED, 1)
     assert_all_true(answers[1:], TEXTS)
 
@@ -177,7 +183,7 @@ def test_a_text_that_is_rejected_is_not_sent_again(endpoint: Endpoint) -> None:
 def test_many_bad_texts_do_not_make_a_good_endpoint_a_bad_one(endpoint: Endpoint) -> None:
     endpoint.fault = about("poison", Fault.ERROR)
     texts = [f"poison {number}" for number in range(8)]
-    answers = voter(endpoint).score_texts([*texts, "one good text"])
+    answers = voter(endpoint, **PATIENT).score_texts([*texts, "one good text"])
     assert {answer.failure for answer in answers[:-1]} == {Failure.SERVER_ERROR}
     assert_true(answers[-1], HEAD + "one good text" + TAIL)
     assert Counter(endpoint.prompts())[HEAD + "Hello" + TAIL] >= 2
@@ -198,13 +204,13 @@ def test_an_endpoint_that_always_fails_is_named_and_is_back_when_it_is_back(endp
 def test_a_single_text_is_not_blamed_for_an_endpoint_that_always_fails(endpoint: Endpoint) -> None:
     endpoint.fault = lambda request, number: Fault.ERROR
     with pytest.raises(ModelUnavailableError, match="reports an error of its own"):
-        voter(endpoint).score_texts(TEXTS[:1])
+        voter(endpoint, **PATIENT).score_texts(TEXTS[:1])
     assert endpoint.prompts() == [HEAD + TEXTS[0] + TAIL] * (1 + RETRIES) + [HEAD + "Hello" + TAIL] * (1 + RETRIES)
 
 
 def test_a_model_that_never_answers_a_label_fails_for_each_text_and_ends(endpoint: Endpoint) -> None:
     endpoint.fault = lambda request, number: Fault.OUTSIDE
-    answers = voter(endpoint).score_texts(TEXTS)
+    answers = voter(endpoint, **PATIENT).score_texts(TEXTS)
     assert {answer.failure for answer in answers} == {Failure.OUTSIDE_SET}
     assert len(endpoint.received) == len(TEXTS) * (1 + RETRIES)
 
@@ -220,7 +226,7 @@ def test_a_refused_connection_is_not_tried_for_every_text(monkeypatch: pytest.Mo
     with serving() as endpoint:
         endpoint.kill()
         with pytest.raises(ModelUnavailableError):
-            voter(endpoint, concurrency=1).score_texts(TEXTS)
+            voter(endpoint, concurrency=1, **PATIENT).score_texts(TEXTS)
     assert len(sent) == 1 + RETRIES
 
 
@@ -236,7 +242,7 @@ def test_the_wait_that_a_busy_endpoint_asks_for_is_kept(
 
     monkeypatch.setattr(served_batch, "pause", watch)
     endpoint.fault = lambda request, number: fault if number < 2 else None
-    voter(endpoint).score_texts(TEXTS[:1])
+    voter(endpoint, **PATIENT).score_texts(TEXTS[:1])
     assert asked == [(1, seconds), (2, seconds)]
 
 
@@ -269,7 +275,7 @@ def test_a_server_short_of_memory_gets_fewer_requests_at_once(status: int) -> No
 
 def test_a_text_too_long_for_the_servers_memory_costs_only_itself() -> None:
     with serving(most_prompt_chars=200) as endpoint:
-        answers = voter(endpoint).score_texts([*TEXTS, "long " * 100])
+        answers = voter(endpoint, **PATIENT).score_texts([*TEXTS, "long " * 100])
         assert len(endpoint.received) <= len(TEXTS) + 1 + RETRIES + 1
     assert_all_true(answers[:-1], TEXTS)
     assert answers[-1].failure == Failure.SERVER_ERROR
@@ -291,7 +297,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("mode", ["chat", "completions"])
 def test_nothing_in_a_text_becomes_part_of_a_request_but_the_prompt(endpoint: Endpoint, mode: str) -> None:
-    answers = voter(endpoint, mode=mode, concurrency=1).score_texts(["a harmless text", *HOSTILE])
+    answers = voter(endpoint, mode=mode, concurrency=1, **PATIENT).score_texts(["a harmless text", *HOSTILE])
     assert [answer.failure for answer in answers] == [None] * (1 + len(HOSTILE))
     first, *others = endpoint.received
     for request, text in zip(others, HOSTILE, strict=True):
@@ -304,8 +310,8 @@ def test_nothing_in_a_text_becomes_part_of_a_request_but_the_prompt(endpoint: En
 
 
 def test_requests_ask_for_one_token_and_nothing_else(endpoint: Endpoint) -> None:
-    voter(endpoint).score_texts(TEXTS[:1])
-    voter(endpoint, mode="completions", constraint="none").score_texts(TEXTS[:1])
+    voter(endpoint, **PATIENT).score_texts(TEXTS[:1])
+    voter(endpoint, mode="completions", constraint="none", **PATIENT).score_texts(TEXTS[:1])
     assert [request.parameters for request in endpoint.received] == [CHAT, {**FIXED, "logprobs": 20}]
 
 
