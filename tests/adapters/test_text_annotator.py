@@ -11,6 +11,7 @@ from pipelines.adapters import text_annotator
 from pipelines.adapters.jars import jar_folder
 from pipelines.cli.flow import ORDER, Stage, runnable
 from pipelines.settings import FeatureSettings
+from tests.spark_line import needs_spark_nlp
 
 SKIPPED = "Text features are skipped: the nlp jars are not fetched yet. Type: lakehouse setup\n"
 
@@ -36,6 +37,7 @@ def lakehouse(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env={**os.environ})
 
 
+@needs_spark_nlp
 def test_without_its_jars_the_stage_is_skipped_with_one_line_and_exit_code_0(bare_cache: Path) -> None:
     intents = bare_cache / "intents.yml"
     intents.write_text("intents:\n- {name: a, examples: [b]}\n- {name: c, examples: [d]}\n", encoding="utf-8")
@@ -45,6 +47,7 @@ def test_without_its_jars_the_stage_is_skipped_with_one_line_and_exit_code_0(bar
     assert (done.returncode, done.stderr, done.stdout) == (0, SKIPPED, "[]\n")
 
 
+@needs_spark_nlp
 def test_only_the_features_stage_is_left_out(
     no_session: None, bare_cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -57,6 +60,7 @@ def test_only_the_features_stage_is_left_out(
     assert capsys.readouterr().err == "Text features are skipped: features.enabled is off.\n"
 
 
+@needs_spark_nlp
 def test_with_its_jars_the_stage_runs(no_session: None) -> None:
     assert runnable(ORDER, FeatureSettings()) == ORDER
 

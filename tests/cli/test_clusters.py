@@ -13,6 +13,7 @@ from pipelines.contracts import TICKETS_SILVER
 from pipelines.workspace import open_workspace
 from tests.builders import frame, record
 from tests.cli.workspaces import make_workspace
+from tests.spark_line import needs_spark_nlp
 
 INTENTS = "intents:\n- {name: a, examples: [b]}\n- {name: c, examples: [d]}\n"
 TEXTS = ["<PERSON> lost my gold card", "<PERSON> lost my gold card!", "the parcel never arrived", "where is my refund"]
@@ -31,6 +32,7 @@ def workspace(spark: SparkSession, tmp_path: Path) -> Path:
     return root
 
 
+@needs_spark_nlp
 def test_the_biggest_clusters_are_named_by_the_features_stage(
     workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from pipelines.cli.app import run
+from tests.spark_line import FEATURES
 
 LAKEHOUSE = [sys.executable, "-m", "pipelines"]
 TICKETS = """id,body,topic
@@ -70,7 +71,7 @@ def test_own_files_flow_to_their_places_even_after_a_kill(
     killed = lakehouse("run", "--slm", "off", "-w", workspace, LAKEHOUSE_FAULT="after_silver:kill")
     assert killed.returncode == -signal.SIGKILL
     stages = reported("run", "all", "--slm", "off", "-w", workspace)
-    assert [stage["stage"] for stage in stages] == ["bronze", "silver", "labels", "gate", "features", "agreement"]
+    assert [stage["stage"] for stage in stages] == ["bronze", "silver", "labels", "gate", *FEATURES, "agreement"]
     status = reported("status", "-w", workspace)
     books = status["ledger"]
     assert (books["messages"], books["invalid"], books["records"], books["difference"]) == (4, 1, 3, 0)

@@ -25,6 +25,7 @@ from tests.canaries import EACH, Canary, make_canaries
 from tests.event_logs import event_log
 from tests.jobs.conftest import MONDAY_MS, STAGES, Lake, new_lake, ticket
 from tests.leaks import find_leaks
+from tests.spark_line import FEATURES, needs_spark_nlp
 
 CANARIES = make_canaries()
 TRACES = [canary.trace for canary in CANARIES]
@@ -73,7 +74,7 @@ def flown(spark: SparkSession, servers: str, empty_tables: Path, tmp_path_factor
     lake.send(*planted_messages())
     drop_labelled_files(lake)
     with event_log(spark, lake.root / "events"):
-        lake.run(*STAGES, "features")
+        lake.run(*STAGES, *FEATURES)
         rows = {table: read_table(spark, lake.store, table) for table in EXPORTED}
         provenance = Provenance(policy_of(lake.settings), lake.settings.export, "settings")
         export(spark, rows, str(lake.root / "export"), provenance)
@@ -97,6 +98,7 @@ def test_planted_values_stay_in_bronze(flown: Lake, scratch: Path) -> None:
     assert find_leaks(scratch / "logs", TRACES) == []
 
 
+@needs_spark_nlp
 def test_text_features_describe_words_and_no_placeholders(flown: Lake) -> None:
     described = flown.rows("silver.text_features", "stems", "key_phrases.phrase")
     words = {word for stems, phrases in described for told in (stems, " ".join(phrases).split()) for word in told}

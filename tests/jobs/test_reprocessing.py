@@ -16,6 +16,7 @@ from pipelines.jobs.reprocessing import Reprocessed, delete_old_files, reprocess
 from tests.crashes import failing_at
 from tests.jobs.conftest import STAGES, Lake, new_lake, ticket
 from tests.leaks import find_leaks
+from tests.spark_line import FEATURES
 
 NAME, SECOND = "Rosalind Quennell", "Zebedee Ormiston"
 TABLES = ("silver.tickets", "gold.training_examples", "quarantine.tickets", "gold.review_queue")
@@ -62,7 +63,7 @@ def past(spark: SparkSession, servers: str, empty_tables: Path, tmp_path_factory
     lake = new_lake(spark, servers, empty_tables, tmp_path_factory.mktemp("past") / "lake", redactor=redactor_of("v1"))
     lake.send(*TICKETS)
     lake.drop("2026/01/05/answers.csv", LABELLED)
-    lake.run(*STAGES, "features")
+    lake.run(*STAGES, *FEATURES)
     return lake
 
 

@@ -20,6 +20,7 @@ from pipelines.jobs.runner import run_continuously
 from tests.crashes import failing_at
 from tests.jobs.conftest import STAGES, Lake, by_chance, new_lake, raw, ticket
 from tests.small_disk import SmallDisk
+from tests.spark_line import needs_spark_nlp
 
 MakeLake = Callable[..., Lake]
 
@@ -248,6 +249,7 @@ def test_labelled_files_vote_move_records_and_bring_their_own(make_lake: MakeLak
     assert (books["label_rows"], books["difference"], books["in_two_places"]) == (4, 0, 0)
 
 
+@needs_spark_nlp
 def test_features_describe_each_record_once_with_a_version_on_every_row(make_lake: MakeLake) -> None:
     lake = make_lake()
     lake.send(*TICKETS)
@@ -268,6 +270,7 @@ def test_features_describe_each_record_once_with_a_version_on_every_row(make_lak
     assert set(map(repr, first)) < set(map(repr, later))
 
 
+@needs_spark_nlp
 def test_a_batch_of_features_that_is_written_twice_stands_once(make_lake: MakeLake) -> None:
     lake = make_lake()
     lake.send(*TICKETS)

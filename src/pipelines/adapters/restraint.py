@@ -1,11 +1,15 @@
 """Keeping libraries from loading what is not used, and from logging what they read."""
 
+import importlib
+import importlib.util
 import logging
 import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
+
+QUERY_LOGGERS = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")
 
 
 class RefuseTimeouts(logging.Filter):
@@ -33,6 +37,16 @@ def silence_loggers(names: Iterable[str]) -> None:
         logger.setLevel(logging.WARNING)
         if not any(isinstance(one, RefuseTimeouts) for one in logger.filters):
             logger.addFilter(RefuseTimeouts())
+
+
+def silence_failed_statements() -> None:
+    """Keep pyspark 4 from writing each failed statement to stderr, with the values it failed on and a trace."""
+    # pyspark 3.5 has no such module, and writes nothing.
+    if importlib.util.find_spec("pyspark.logger") is None:
+        return
+    for name in QUERY_LOGGERS:
+        # By its own class, which pyspark calls with arguments that no other logger takes.
+        importlib.import_module("pyspark.logger").PySparkLogger.getLogger(name).disabled = True
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from pipelines.adapters.jars import cached_jars, resolve_jars
 from pipelines.adapters.java import java_environment
+from pipelines.adapters.restraint import silence_failed_statements
 from pipelines.adapters.session_configuration import FileSystems, is_local, session_configuration, worker_variables
 from pipelines.adapters.worker_daemon import warming
 from pipelines.errors import ServiceUnavailableError
@@ -61,6 +62,7 @@ REMEMBERED = (
 @contextmanager
 def session(open_own: Callable[[], SparkSession]) -> Iterator[SparkSession]:
     """Give the session that is open already (a cluster's, a notebook's) or our own, which ends with the block."""
+    silence_failed_statements()
     running = running_session()
     if running is not None:
         yield running
