@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pipelines.settings_base import EMBEDDED, require
 
 SlmMode = Literal["auto", "all", "off"]
+CpuPrecision = Literal["auto", "fp32", "bf16"]
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,10 @@ class ModelSettings:
     prompt_uri: str = "prompts:/intent-prompt@champion"
     """With {{examples}} the model says how likely the words of each label on the memory's shortlist are, behind the
     nearest examples; with {{labels}} it reads all labels under codes, and answers with a code: many texts a pass."""
+
+    cpu_precision: CpuPrecision = "auto"
+    """In which numbers encoder and language model are multiplied on a CPU: `fp32`, `bf16` (Intel AMX: several times as
+    fast, weights and factors rounded to 8 bits, summed in fp32), or `auto`, bf16 where the CPU has units for it."""
 
     def __post_init__(self) -> None:
         for key in ("slm_uri", "encoder_uri", "student_uri", "calibration_uri"):

@@ -12,6 +12,7 @@ import pytest
 
 from pipelines.adapters import slm_voter
 from pipelines.adapters.encoder import Encoder
+from pipelines.adapters.hardware import choose_place
 from pipelines.adapters.model_files import PinnedVersions
 from pipelines.adapters.models import build_voters, load_encoder, load_slm
 from pipelines.adapters.registry import pin_versions
@@ -61,7 +62,7 @@ def test_both_voters_answer_and_say_who_they_are(pinned: PinnedVersions, model_r
     assert json.loads(slm["decoding"])["slm_examples"] == 2
     assert (memory["tier"], memory["tokens_in"], slm["tokens_out"]) == ("model", None, 0)
     assert slm["tokens_in"] > 20
-    assert {memory["device"], slm["device"]} <= {"cpu", "cuda"}
+    assert memory["device"] == slm["device"] == choose_place("auto").name
 
 
 def test_an_answer_is_of_the_encoder_too_that_chose_what_the_model_was_shown(
@@ -116,9 +117,9 @@ def test_control_tokens_and_delimiters_in_a_ticket_are_plain_letters(
     slm = load_slm(pinned.slm, model_registry)
     seen: list[tuple[int, ...]] = []
 
-    def watch(reader: Reader, head: Head, prompt: list[int], answers: ClosedSet) -> object:
-        seen.append(tuple(prompt))
-        return real(reader, head, prompt, answers)
+    def watch(reader: Reader, head: Head, prompts: list[list[int]], answers: list[ClosedSet]) -> object:
+        seen.extend(map(tuple, prompts))
+        return real(reader, head, prompts, answers)
 
     real = scoring.score_answers
     monkeypatch.setattr(scoring, "score_answers", watch)

@@ -1,11 +1,14 @@
 """How a model is read is chosen by what it answers, and reading leaves it as it was."""
 
+import copy
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from transformers import MambaConfig, MambaForCausalLM, PreTrainedModel
 
+from pipelines.adapters.hardware import Place
 from pipelines.adapters.models import load_slm
 from pipelines.adapters.packed_models import FusedReader, PaddedReader, SharedHeadReader, open_reader
 from pipelines.adapters.registry import pin_versions
@@ -78,3 +81,29 @@ def test_the_embedded_model_answers_as_to_whole_prompts(model_registry: str) -> 
     given, expected = score_texts(reader, read_prompt(reader, prompt), texts), whole_prompts(network, prompt, texts)
     assert abs(given - expected).max() < 1e-3
     assert (given.argmax(axis=1) == expected.argmax(axis=1)).all()
+
+
+def test_in_bf16_the_embedded_model_answers_nearly_as_in_fp32(model_registry: str) -> None:
+    """Its right ways lie nats apart in bf16 where an answer is unlikely, so they must have been compared in fp32."""
+    pinned = pin_versions(model_registry, ModelSettings(), slm_needed=True)
+    assert pinned.slm is not None
+    network = copy.deepcopy(load_slm(pinned.slm, model_registry).network).float()
+    prompt = Prompt(tuple(range(1000, 1040)), (198, 520), ClosedSet(((50,), (51,), (52,), (53, 7))))
+    texts = random_texts(40, 30, 1, vocabulary=49_000)
+    exact = open_reader(network)
+    expected = score_texts(exact, read_prompt(exact, prompt), texts)
+    reader = open_reader(network, Place("cpu", torch.bfloat16, "cpu-bf16"))
+    assert isinstance(reader, FusedReader)
+    assert reader.weight.dtype == torch.bfloat16
+    given = score_texts(reader, read_prompt(reader, prompt), texts)
+    assert abs(np.exp(given) - np.exp(expected)).max() < 0.1
+    assert abs(np.exp(given) - np.exp(expected)).mean() < 0.01
+
+
+def test_a_model_that_goes_to_bf16_is_read_there_the_same_way() -> None:
+    for build, way in ((tiny_llama, FusedReader), (tiny_gpt2, SharedHeadReader), (tiny_gptj, PaddedReader)):
+        reader = open_reader(grown(build), Place("cpu", torch.bfloat16, "cpu-bf16"))
+        assert type(reader) is way
+        logs = score_texts(reader, read_prompt(reader, PROMPT), TEXTS)
+        plain = open_reader(grown(build))
+        assert abs(np.exp(logs) - np.exp(score_texts(plain, read_prompt(plain, PROMPT), TEXTS))).max() < 0.15

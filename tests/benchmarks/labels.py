@@ -72,11 +72,12 @@ def load_encoder() -> Encode:
     from transformers import AutoModel, AutoTokenizer
 
     from pipelines.adapters.encoder import build_encoder
-    from pipelines.adapters.models import settle
+    from pipelines.adapters.hardware import choose_place
 
     folder = prepare_encoder(cache_folder())
     network = AutoModel.from_pretrained(folder, use_safetensors=True, local_files_only=True)
-    return build_encoder(AutoTokenizer.from_pretrained(folder, local_files_only=True), settle(network)).encode
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    return build_encoder(tokenizer, network.float().eval(), choose_place("auto")).encode
 
 
 def read(path: Path, text: str, label: str) -> tuple[list[str], list[str]]:

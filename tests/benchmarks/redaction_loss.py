@@ -70,11 +70,12 @@ def encode(texts: Sequence[str]) -> np.ndarray:
     from transformers import AutoModel, AutoTokenizer
 
     from pipelines.adapters.encoder import build_encoder
-    from pipelines.adapters.models import settle
+    from pipelines.adapters.hardware import choose_place
 
     folder = prepare_encoder(cache_folder())
     network = AutoModel.from_pretrained(folder, use_safetensors=True, local_files_only=True)
-    return build_encoder(AutoTokenizer.from_pretrained(folder, local_files_only=True), settle(network)).encode(texts)
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    return build_encoder(tokenizer, network.float().eval(), choose_place("auto")).encode(texts)
 
 
 def judge(train: Train, labels: np.ndarray, folds: int, seed: int) -> dict[str, Right]:

@@ -32,7 +32,7 @@ def test_attention_in_two_parts_equals_the_whole(tree: Tree, way: str, monkeypat
     if way == "plain":
         monkeypatch.setattr(prefix_attention, "look_at_head", look)
     random = torch.Generator().manual_seed(1)
-    packed = pack([[9] * 5, [], [9] * 11], [4, 4], tree, START)
+    packed = pack([[9] * 7, [4, 4], [9] * 13], [tree] * 3, START)
     count = len(packed.tokens)
     queries = torch.randn(count, HEADS, SIZE, generator=random)
     keys, values = (torch.randn(START + count, SHARED, SIZE, generator=random) * 2 for _ in range(2))

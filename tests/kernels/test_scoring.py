@@ -65,19 +65,33 @@ def test_scores_equal_those_of_whole_prompts(network: PreTrainedModel, reader: R
 
 
 @pytest.mark.parametrize("labels", [LETTERS, WORDS], ids=["letters", "words"])
-def test_a_text_that_is_read_alone_is_told_the_plain_likelihoods(
+def test_texts_with_sets_of_their_own_are_told_the_plain_likelihoods(
     network: PreTrainedModel, reader: Reader, labels: ClosedSet
 ) -> None:
     texts = random_texts(12, 40, 6)
     expected = likelihoods(network, Prompt(HEAD, TAIL, labels), texts)
     with torch.inference_mode():
         head = reader.read_head(HEAD)
-    given = [score_answers(reader, head, (*text, *TAIL), labels) for text in texts]
-    assert abs(np.stack(given) - expected).max() < 1e-3
+    asked = [(*text, *TAIL) for text in texts]
+    for budget in (1, 100, 10_000):
+        given = score_answers(reader, head, asked, [labels] * len(asked), budget)
+        assert abs(np.stack(given) - expected).max() < 1e-3
     with pytest.raises(ValueError, match="A text without a token came"):
-        score_answers(reader, head, (), labels)
-    with pytest.raises(TextTooLongError):
-        score_answers(reader, head, [5] * 128, labels)
+        score_answers(reader, head, [asked[0], ()], [labels, labels])
+    with pytest.raises(TextTooLongError, match="A text of 128 tokens came"):
+        score_answers(reader, head, [asked[0], [5] * 128], [labels, labels])
+
+
+def test_different_sets_in_one_pass_change_no_likelihood(network: PreTrainedModel, reader: Reader) -> None:
+    with torch.inference_mode():
+        head = reader.read_head(HEAD)
+    asked = [(*text, *TAIL) for text in random_texts(9, 40, 8)]
+    sets = [(LETTERS, WORDS, ClosedSet(((30, 31, 1), (1,))))[place % 3] for place in range(9)]
+    given = score_answers(reader, head, asked, sets)
+    for place, (text, own) in enumerate(zip(asked, sets, strict=True)):
+        (expected,) = likelihoods(network, Prompt(HEAD, TAIL, own), [text[: -len(TAIL)]])
+        assert abs(given[place] - expected).max() < 1e-3
+    assert score_answers(reader, head, [], []) == []
 
 
 @pytest.mark.parametrize("labels", [LETTERS, WORDS], ids=["letters", "words"])

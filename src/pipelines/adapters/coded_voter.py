@@ -12,7 +12,7 @@ import numpy as np
 
 from pipelines.adapters.label_prompts import code_prompt
 from pipelines.adapters.models import LanguageModel, load_reader, load_slm
-from pipelines.adapters.vote_rows import Distribution, Task, by_probability, needed
+from pipelines.adapters.vote_rows import Task, Told, by_probability, needed
 from pipelines.intents import name_text
 from pipelines.kernels.label_distributions import average_orders, calibrate, label_orders, to_probabilities, top_labels
 from pipelines.kernels.label_trees import Floats, Tokens
@@ -31,14 +31,6 @@ class Coded:
     reader: Reader
     prompts: tuple[ReadPrompt, ...]
     labels: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class CodedAnswer:
-    """What the model said of a text, and how many tokens it read for that (the constant head counts)."""
-
-    shares: Distribution
-    tokens: int
 
 
 @lru_cache(maxsize=2)
@@ -60,7 +52,7 @@ def open_coded(task: Task) -> Coded:
     return Coded(slm, reader, read, tuple(intent.name for intent in intents))
 
 
-def score_coded(texts: Sequence[str], task: Task) -> list[CodedAnswer]:
+def score_coded(texts: Sequence[str], task: Task) -> list[Told]:
     """Share texts out among all labels; of each the most probable are told, the others have the rest.
 
     Args:
@@ -74,7 +66,7 @@ def score_coded(texts: Sequence[str], task: Task) -> list[CodedAnswer]:
     places, kept, _ = top_labels(probabilities, settings.slm_candidates)
     around = sum(prompt.head.length + len(prompt.prompt.tail) for prompt in coded.prompts)
     return [
-        CodedAnswer(
+        Told(
             by_probability([(coded.labels[label], float(share)) for label, share in zip(*told, strict=True)]),
             around + len(coded.prompts) * len(text),
         )

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from pipelines.adapters.hardware import Place
     from pipelines.kernels.fused_bert import FusedBert
 
 Vectors = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
@@ -21,6 +22,7 @@ PASS_TOKENS = 1024
 PROBE = ([5, 9, 7], [8, 3, 5, 9, 4, 6, 11], [6])
 """Texts by which two ways of reading are compared."""
 APART = 1e-5
+"""How far the numbers of two vectors may lie apart, both computed in fp32."""
 
 
 @dataclass(frozen=True)
@@ -63,23 +65,25 @@ class Encoder:
         return read_padded(self.network, texts)
 
 
-def build_encoder(tokenizer: "PreTrainedTokenizerBase", network: "PreTrainedModel") -> Encoder:
+def build_encoder(tokenizer: "PreTrainedTokenizerBase", network: "PreTrainedModel", place: "Place") -> Encoder:
     """Choose how an encoder reads: our own way where it is to be had and answers as the network itself does.
 
     Args:
         tokenizer: the network's.
-        network: in eval mode, on its device.
+        network: in eval mode, in fp32 on the CPU.
+        place: where it runs. On a CPU only our own way rounds anything to less than fp32.
     """
-    import torch
-
     from pipelines.kernels.fused_bert import fuse
 
+    if place.device != "cpu":
+        return Encoder(tokenizer, place.take(network))
     config = network.config
-    fits = network.device.type == "cpu" and network.dtype == torch.float32
-    fused = None
-    if fits and getattr(config, "hidden_act", None) == "gelu":
-        fused = fuse(network, config.num_attention_heads, config.layer_norm_eps)
-    return Encoder(tokenizer, network, fused if fused and agrees(fused, network) else None)
+    if getattr(config, "hidden_act", None) == "gelu":
+        heads, epsilon = config.num_attention_heads, config.layer_norm_eps
+        fused = fuse(network, heads, epsilon)
+        if fused and agrees(fused, network):
+            return Encoder(tokenizer, network, fuse(network, heads, epsilon, place.dtype))
+    return Encoder(tokenizer, network)
 
 
 def agrees(fused: "FusedBert", network: "torch.nn.Module") -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.errors import ModelNotFoundError
+from pipelines.labelling_settings import CpuPrecision
 
 WEIGHTS_SUFFIX = ".safetensors"
 ALLOWED_SUFFIXES = {WEIGHTS_SUFFIX, ".json", ".txt", ".jinja", ".model"}
@@ -24,6 +25,7 @@ class PinnedModel:
         location: where the registry keeps the files: a folder, or a URI that only MLflow can read.
         weights_hash: SHA-256 (hex) of the weights.
         files_hash: SHA-256 (hex) over all other files; a changed tokenizer changes the answers too.
+        precision: in which numbers it is multiplied on a CPU.
     """
 
     name: str
@@ -32,6 +34,7 @@ class PinnedModel:
     location: str
     weights_hash: str
     files_hash: str
+    precision: CpuPrecision = "auto"
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,14 @@
-"""Models on the workers: loaded once a process by immutable version, from checked files, with one thread each.
-
-A worker is one of several processes that share the cores: with more threads each they would only wait for one another.
-"""
+"""Models on the workers: loaded once a process by immutable version, from checked files, with one thread each."""
 
 import tempfile
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from pipelines.adapters.embedded_models import torch_and_transformers
 from pipelines.adapters.encoder import Encoder, build_encoder
+from pipelines.adapters.hardware import choose_place
 from pipelines.adapters.model_files import PinnedModel, PinnedPrompt, PinnedVersions, check_files, quotable
 from pipelines.errors import ModelNotFoundError
 from pipelines.intents import Intent
@@ -19,18 +17,15 @@ from pipelines.transforms.labelling import Voters
 from pipelines.vocabulary import Voter
 
 if TYPE_CHECKING:
-    import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from pipelines.adapters.served_model import ServedModel
     from pipelines.kernels.scoring import Head, Reader
 
-Network = TypeVar("Network", bound="torch.nn.Module")
-
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """A loaded causal language model."""
+    """A loaded causal language model; its weights are fp32 until a reader is opened."""
 
     tokenizer: "PreTrainedTokenizerBase"
     network: "PreTrainedModel"
@@ -62,7 +57,8 @@ def load_encoder(model: PinnedModel, tracking_uri: str) -> Encoder:
 
     folder = check_files(fetch_files(model, tracking_uri), model)
     network = AutoModel.from_pretrained(folder, use_safetensors=True, local_files_only=True)
-    return build_encoder(AutoTokenizer.from_pretrained(folder, local_files_only=True), settle(network))
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    return build_encoder(tokenizer, network.float().eval(), choose_place(model.precision))
 
 
 @lru_cache(maxsize=2)
@@ -78,19 +74,19 @@ def load_slm(model: PinnedModel, tracking_uri: str) -> LanguageModel:
 
     folder = check_files(fetch_files(model, tracking_uri), model)
     network = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, local_files_only=True)
-    return LanguageModel(AutoTokenizer.from_pretrained(folder, local_files_only=True), settle(network))
+    return LanguageModel(AutoTokenizer.from_pretrained(folder, local_files_only=True), network.float().eval())
 
 
 @lru_cache(maxsize=2)
 def load_reader(model: PinnedModel, tracking_uri: str) -> "Reader":
-    """Find the fastest way for a language model to read prompts, once a version.
+    """Bring a language model to its place, and find the fastest way for it to read prompts, once a version.
 
     Raises:
         UnsupportedModelError: when it cannot keep what it has read.
     """
     from pipelines.adapters.packed_models import open_reader
 
-    return open_reader(load_slm(model, tracking_uri).network)
+    return open_reader(load_slm(model, tracking_uri).network, choose_place(model.precision))
 
 
 @lru_cache(maxsize=2)
@@ -105,16 +101,6 @@ def load_head(model: PinnedModel, prompt: PinnedPrompt, tracking_uri: str) -> "H
         return load_reader(model, tracking_uri).read_head(
             slm.opening(opening or rest.partition("{{ticket}}")[0] or "\n")
         )
-
-
-def settle(network: Network) -> Network:
-    """Put a model where it runs: bf16 on a GPU, fp32 with one thread on a CPU; ready to answer, not to learn."""
-    import torch
-
-    torch.set_num_threads(1)
-    if torch.cuda.is_available():
-        return network.to(device="cuda", dtype=torch.bfloat16).eval()
-    return network.to(dtype=torch.float32).eval()
 
 
 def fetch_files(model: PinnedModel, tracking_uri: str) -> Path:

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -77,12 +78,12 @@ def pin_versions(
     if registry_is_missing(tracking_uri):
         raise ModelNotFoundError("This workspace has no model registry yet. Type: lakehouse setup")
     client = open_client(tracking_uri)
-    encoder = pin_model(client, settings.encoder_uri)
+    encoder = replace(pin_model(client, settings.encoder_uri), precision=settings.cpu_precision)
     student = pin_student(client, settings.student_uri, encoder)
     if endpoint and endpoint.url:
         prompt = pin_prompt(client, endpoint.prompt_uri, CHOICE)
         return PinnedVersions(encoder, name_served(endpoint) if slm_needed else None, prompt, student)
-    slm = pin_model(client, settings.slm_uri) if slm_needed else None
+    slm = replace(pin_model(client, settings.slm_uri), precision=settings.cpu_precision) if slm_needed else None
     return PinnedVersions(encoder, slm, pin_prompt(client, settings.prompt_uri, NEAR, CHOICE), student)
 
 

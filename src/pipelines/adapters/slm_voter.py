@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines.adapters.memory_voter import Examples
 from pipelines.adapters.models import load_head, load_reader, load_slm
-from pipelines.adapters.vote_rows import Distribution, Task, by_probability, needed
+from pipelines.adapters.vote_rows import Task, Told, by_probability, needed
 from pipelines.intents import plain
 
 
@@ -22,20 +22,19 @@ def wordings(task: Task) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Scored:
-    """What the language model said of a text, and how many tokens it read for that (the constant head counts)."""
+class Asked:
+    """A redacted text, the places of the labels that may be answered, and of the examples to show, nearest first."""
 
-    shares: Distribution
-    tokens: int
+    text: str
+    chosen: Sequence[int]
+    near: Sequence[int]
 
 
-def score(text: str, chosen: Sequence[int], near: Sequence[int], examples: Examples, task: Task) -> Scored:
-    """Let the language model share a text out among a few labels, by the likelihood it gives each label's words.
+def score(asked: Sequence[Asked], examples: Examples, task: Task) -> list[Told]:
+    """Let the language model share texts out, each among a few labels, by the likelihood it gives each label's words.
 
     Args:
-        text: the redacted text.
-        chosen: places of the labels that may be answered.
-        near: places of the examples to show, nearest first.
+        asked: what is asked; several in one pass of the model take less time than one after the other.
         examples: all verified examples.
         task: model, prompt and settings.
     """
@@ -45,14 +44,18 @@ def score(text: str, chosen: Sequence[int], near: Sequence[int], examples: Examp
 
     model, uri, words = needed(task.pinned), task.tracking_uri, wordings(task)
     slm, head = load_slm(model, uri), load_head(model, task.pinned.prompt, uri)
-    prompt = compose(text, near, examples, task)
+    prompts = [compose(one.text, one.near, examples, task) for one in asked]
     # All end alike, or "transfer" would be likelier than "transfer fee" for being its beginning.
-    answers = ClosedSet(tuple(slm.tokens(f" {words[label]}\n") for label in chosen))
-    # Per token: summed, a label would be the less likely the longer its name is.
-    scores = score_answers(load_reader(model, uri), head, prompt, answers) / np.array([len(a) for a in answers.codes])
-    probabilities = to_probabilities(scores, task.settings.slm_temperature).tolist()
-    shares = by_probability([(task.intents[label].name, p) for label, p in zip(chosen, probabilities, strict=True)])
-    return Scored(shares, head.length + len(prompt) + sum(len(one) - 1 for one in answers.codes))
+    answers = [ClosedSet(tuple(slm.tokens(f" {words[label]}\n") for label in one.chosen)) for one in asked]
+    told: list[Told] = []
+    scores = score_answers(load_reader(model, uri), head, prompts, answers)
+    for one, prompt, own, summed in zip(asked, prompts, answers, scores, strict=True):
+        # Per token: summed, a label would be the less likely the longer its name is.
+        mean = summed / np.array([len(code) for code in own.codes])
+        likely = to_probabilities(mean, task.settings.slm_temperature).tolist()
+        shares = by_probability([(task.intents[label].name, p) for label, p in zip(one.chosen, likely, strict=True)])
+        told.append(Told(shares, head.length + len(prompt) + sum(len(code) - 1 for code in own.codes)))
+    return told
 
 
 def render(text: str, near: Sequence[int], examples: Examples, task: Task) -> str:

@@ -3,8 +3,8 @@
 import json
 import time
 from dataclasses import dataclass
-from functools import cache
 
+from pipelines.adapters.hardware import choose_place
 from pipelines.adapters.model_files import PinnedModel, PinnedVersions
 from pipelines.adapters.registry import LABELS
 from pipelines.intents import Intent, examples_hash, label_set_hash
@@ -68,6 +68,14 @@ def needed(pinned: PinnedVersions) -> PinnedModel:
     return pinned.slm
 
 
+@dataclass(frozen=True)
+class Told:
+    """What the language model said of a text, and how many tokens it read for that (the constant head counts)."""
+
+    shares: Distribution
+    tokens: int
+
+
 def vote_row(
     voter: Voter, answer: Distribution, cost: Cost, task: Task, failure: str = NoAnswer.MODEL_FAILED.value
 ) -> Row:
@@ -85,7 +93,7 @@ def vote_row(
         "latency_ms": cost.latency_ms,
         "tokens_in": cost.tokens_in,
         "tokens_out": cost.tokens_out,
-        "device": "endpoint" if by_slm and task.served else device(),
+        "device": "endpoint" if by_slm and task.served else choose_place(task.pinned.encoder.precision).name,
         **versions(voter, task),
         "failure": None if answer else failure,
         "try_no": 1,
@@ -110,14 +118,6 @@ def versions(voter: Voter, task: Task) -> dict[str, str | None]:
         "examples_hash": None if by_slm and task.coded else examples_hash(list(task.intents)),
         "decoding": decoding(voter, task),
     }
-
-
-@cache
-def device() -> str:
-    """Where the models of this worker run."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def since(started: float) -> float:

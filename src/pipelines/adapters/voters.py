@@ -13,14 +13,15 @@ import pandas as pd
 from pipelines.adapters.memory_voter import Examples, distributions, recall, remember
 from pipelines.adapters.models import load_encoder, load_head
 from pipelines.adapters.served_model import ServedModel
-from pipelines.adapters.slm_voter import render, score
+from pipelines.adapters.slm_voter import Asked, render, score
 from pipelines.adapters.student_voter import student_distributions
-from pipelines.adapters.vote_rows import Cost, Distribution, Row, Task, needed, since, vote_row
+from pipelines.adapters.vote_rows import Cost, Distribution, Row, Task, Told, needed, since, vote_row
 from pipelines.intents import name_text
 from pipelines.kernels import neighbours
 from pipelines.transforms.labelling import CAST, ENCODED
 from pipelines.vocabulary import Voter
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -43,10 +44,7 @@ def encode_texts(texts: Sequence[str], task: Task) -> list[np.ndarray | None]:
     encoder = load_encoder(task.pinned.encoder, task.tracking_uri)
     if not texts:
         return []
-    try:
-        return [*encoder.encode(texts).astype(np.float32)]
-    except Exception:  # which of them it was shows when each is read alone
-        return [spared(lambda words: encoder.encode([words])[0].astype(np.float32), text, task) for text in texts]
+    return together(lambda some: [*encoder.encode(some).astype(np.float32)], texts, task, str)
 
 
 def recall_frames(task: Task, frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
@@ -105,34 +103,36 @@ def ask(
         from pipelines.adapters.served_voter import ask_served
 
         return ask_served(served, texts, shortlists, task)
-    return [
-        ask_own(text, shortlist, nearest(opinions, place, shortlist, task), task)
+    asked = [
+        Asked(text, shortlist, nearest(opinions, place, shortlist, task))
         for place, (text, shortlist) in enumerate(zip(texts, shortlists, strict=True))
     ]
+    return ask_own(asked, task)
 
 
-def ask_own(text: str, shortlist: list[int], near: list[int], task: Task) -> Row:
-    """Let the language model of the registry vote on one text."""
-    # Loaded before the clock starts: it is the first vote's only by chance.
+def ask_own(asked: Sequence[Asked], task: Task) -> list[Row]:
+    """Let the language model of the registry vote on texts, several a pass, each among its own labels."""
+    # Loaded before the clock starts: it is the first votes' only by chance.
     load_head(needed(task.pinned), task.pinned.prompt, task.tracking_uri)
     examples, started = remember(task), time.perf_counter()
-    scored = spared(lambda words: score(words, shortlist, near, examples, task), text, task)
-    tokens = scored.tokens if scored else None
-    return vote_row(Voter.SLM, scored.shares if scored else [], Cost(since(started), tokens, 0), task)
+    answers = together(lambda some: score(some, examples, task), asked, task, lambda name: Asked(name, (0,), ()))
+    return slm_rows(answers, started, task)
 
 
 def ask_coded(texts: Sequence[str], task: Task) -> list[Row]:
     """Let the language model of the registry choose among all labels, many texts a pass."""
-    from pipelines.adapters.coded_voter import CodedAnswer, open_coded, score_coded
+    from pipelines.adapters.coded_voter import open_coded, score_coded
 
     # Read before the clock starts: it is the first votes' only by chance.
     open_coded(task)
     started = time.perf_counter()
-    try:
-        answers: list[CodedAnswer | None] = [*score_coded(texts, task)]
-    except Exception:  # which of them it was shows when each is read alone
-        answers = [spared(lambda words: score_coded([words], task)[0], text, task) for text in texts]
-    took = since(started) / max(len(texts), 1)
+    answers = together(lambda some: score_coded(some, task), texts, task, str)
+    return slm_rows(answers, started, task)
+
+
+def slm_rows(answers: Sequence[Told | None], started: float, task: Task) -> list[Row]:
+    """Lay out the language model's votes, each charged with its share of the time."""
+    took = since(started) / max(len(answers), 1)
     return [
         vote_row(Voter.SLM, one.shares if one else [], Cost(took, one.tokens if one else None, 0), task)
         for one in answers
@@ -178,14 +178,31 @@ def named(text_hash: str, row: Row) -> Row:
     return {"text_hash": text_hash, **row}
 
 
-def spared(read: Callable[[str], T], text: str, task: Task) -> T | None:
-    """Read one text; None when this text cannot be read.
+def together(
+    read: Callable[[Sequence[S]], list[T]], asked: Sequence[S], task: Task, harmless: Callable[[str], S]
+) -> list[T | None]:
+    """Read all at once; when that fails, one by one, None for those that cannot be read.
 
-    When a harmless text cannot be read either, the voter itself is broken: then the error goes on, or every text would
-    be stored as unreadable for ever.
+    Args:
+        read: answers questions, in their order.
+        asked: the questions.
+        task: whose intents give a harmless text.
+        harmless: makes a question of it.
+
+    Raises:
+        Exception: what a harmless text fails with too: then the voter itself is broken, and every text would be stored
+            as unreadable for ever.
     """
     try:
-        return read(text)
+        return [*read(asked)]
+    except Exception:  # which of them it was shows when each is read alone
+        return [spared(lambda some: read([some])[0], one, harmless(name_text(task.intents[0]))) for one in asked]
+
+
+def spared(read: Callable[[S], T], asked: S, harmless: S) -> T | None:
+    """Read one question; None when this one cannot be read although a harmless one can."""
+    try:
+        return read(asked)
     except Exception:
-        read(name_text(task.intents[0]))
+        read(harmless)
         return None

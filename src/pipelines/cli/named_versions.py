@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from typing import Any
 
 from pipelines.adapters.registry import open_client, read_reference
 from pipelines.adapters.versions import require_version
@@ -31,6 +32,7 @@ def with_version(workspace: Workspace, version: str) -> Workspace:
     prepare_models(workspace)
     client = open_client(workspace.tracking_uri)
     require_version(client, "prompt" if kind == "prompts" else "model", match["name"], match["number"])
-    models = replace(settings.models, **{key: f"{kind}:/{match['name']}/{match['number']}"})
+    changed: dict[str, Any] = {key: f"{kind}:/{match['name']}/{match['number']}"}
+    models = replace(settings.models, **changed)
     asks = replace(settings.labelling, slm="all") if key in ("slm_uri", "prompt_uri") else settings.labelling
     return replace(workspace, settings=replace(settings, models=models, labelling=asks))

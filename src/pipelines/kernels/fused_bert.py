@@ -1,7 +1,8 @@
 """Encoders laid out like BERT: many texts in one row, each vector to the last bit as if its text were read alone.
 
 Products are taken over blocks of a fixed number of tokens, the last one filled up: whatever stands beside a text, the
-same shape is computed, and so each sum is taken in the same order. Attention and mean are taken text by text.
+same shape is computed, and so each sum is taken in the same order. Attention and mean are taken text by text. Whatever
+the weights' type, all but the products is computed in fp32.
 """
 
 from collections.abc import Sequence
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 
 import torch
 from torch.nn import functional
+
+from pipelines.kernels.products import linear
 
 Parameters = dict[str, torch.nn.Parameter]
 Weights = tuple[torch.Tensor, torch.Tensor]
@@ -101,11 +104,11 @@ def product(states: torch.Tensor, weights: Weights) -> torch.Tensor:
     weight, bias = weights
     made = states.new_empty(len(states), len(weight))
     for start in range(0, len(states), BLOCK):
-        torch.addmm(bias, states[start : start + BLOCK], weight.t(), out=made[start : start + BLOCK])
+        made[start : start + BLOCK] = linear(states[start : start + BLOCK], weight, bias)
     return made
 
 
-def fuse(network: torch.nn.Module, heads: int, epsilon: float) -> FusedBert | None:
+def fuse(network: torch.nn.Module, heads: int, epsilon: float, dtype: torch.dtype = torch.float32) -> FusedBert | None:
     """Join a network's weights; None when it has not exactly BERT's.
 
     The same names do not prove the same computation: whoever calls this compares an answer.
@@ -114,6 +117,7 @@ def fuse(network: torch.nn.Module, heads: int, epsilon: float) -> FusedBert | No
         network: an encoder on the CPU, ready to run.
         heads: of a layer.
         epsilon: of its norms.
+        dtype: in which the weights of products are kept.
     """
     parameters = {name: one for name, one in network.named_parameters() if not name.startswith("pooler.")}
     count = len({name.split(".")[2] for name in parameters if name.startswith("encoder.layer.")})
@@ -122,15 +126,17 @@ def fuse(network: torch.nn.Module, heads: int, epsilon: float) -> FusedBert | No
     if set(parameters) != needed | {f"{part}.weight" for part in AROUND}:
         return None
     words, places, kinds = (parameters[f"{part}.weight"].data for part in AROUND)
-    layers = tuple(join_layer(parameters, f"encoder.layer.{number}.") for number in range(count))
+    layers = tuple(join_layer(parameters, f"encoder.layer.{number}.", dtype) for number in range(count))
     return FusedBert(words, places, kinds[0], weights_of(parameters, "embeddings.LayerNorm"), layers, heads, epsilon)
 
 
-def join_layer(parameters: Parameters, prefix: str) -> Layer:
+def join_layer(parameters: Parameters, prefix: str, dtype: torch.dtype) -> Layer:
     """Join the weights of one layer."""
     queries = [weights_of(parameters, prefix + part) for part in QKV]
     joined = torch.cat([weight for weight, _ in queries]), torch.cat([bias for _, bias in queries])
-    return Layer(joined, *(weights_of(parameters, prefix + part) for part in OTHERS))
+    parts = [joined, *(weights_of(parameters, prefix + part) for part in OTHERS)]
+    # Weights of a norm, which have one dimension, are no factors of a product.
+    return Layer(*((weight.to(dtype) if weight.dim() > 1 else weight, bias) for weight, bias in parts))
 
 
 def weights_of(parameters: Parameters, part: str) -> Weights:

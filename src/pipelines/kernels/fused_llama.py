@@ -2,7 +2,8 @@
 
 Queries, keys and values come of one product, gate and up projection of another; residuals are added by the product
 itself; norms and rotations touch each number as seldom as they can; in the last layer only those tokens go on whose
-output is read. The weights are the network's own: its layers become views of the joined ones.
+output is read. The weights are the network's own: its layers become views of the joined ones. On a CPU all but the
+products is computed in fp32, whatever the weights' type.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from torch.nn import functional
 
 from pipelines.kernels.packing import Packed
 from pipelines.kernels.prefix_attention import Places, Table, attend, find_places
+from pipelines.kernels.products import add_linear, linear
 
 Parameters = dict[str, torch.nn.Parameter]
 Rotary = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
@@ -55,9 +57,14 @@ class FusedLlama:
     heads: int
     epsilon: float
 
+    @property
+    def kept(self) -> torch.dtype:
+        """The type of all that is passed on from layer to layer, the head's keys and values too."""
+        return torch.float32 if self.embedding.device.type == "cpu" else self.embedding.dtype
+
     def read(self, head: Cache, packed: Packed, rows: torch.Tensor | None) -> torch.Tensor:
         """Give the logits at the read places; see `scoring.Reader`."""
-        states = functional.embedding(packed.tokens, self.embedding)
+        states = functional.embedding(packed.tokens, self.embedding).to(self.kept)
         cosines, sines = (part[0].unsqueeze(1) for part in self.rotary(states, packed.positions[None]))
         places: Places | None = None
         for number, (layer, cached) in enumerate(zip(self.layers, head, strict=True)):
@@ -71,7 +78,7 @@ class FusedLlama:
             seen = attend(*tables, cached, places, tables[0].vectors.shape[-1] ** -0.5)
             self.go_on(layer, states, seen)
         output = self.output if rows is None else self.output.index_select(0, rows)
-        return functional.linear(normalise(states, self.norm, self.epsilon), output)
+        return linear(normalise(states, self.norm, self.epsilon), output)
 
     def look_up(
         self, layer: Layer, states: torch.Tensor, cosines: torch.Tensor, sines: torch.Tensor
@@ -79,7 +86,7 @@ class FusedLlama:
         """Compute queries, keys and values of all tokens."""
         size, heads = cosines.shape[-1], self.heads
         normed = normalise(states, layer.first_norm, self.epsilon)
-        vectors = functional.linear(normed, layer.qkv, layer.qkv_bias).view(len(states), -1, size)
+        vectors = linear(normed, layer.qkv, layer.qkv_bias).view(len(states), -1, size)
         shared = (vectors.shape[1] - heads) // 2
         turned = rotate(vectors[:, : heads + shared], cosines, sines).view(-1, size)
         return (
@@ -90,9 +97,9 @@ class FusedLlama:
 
     def go_on(self, layer: Layer, states: torch.Tensor, seen: torch.Tensor) -> None:
         """Add what was seen, and what the layer makes of it, to the states."""
-        states.addmm_(seen, layer.out.t())
-        gate, up = functional.linear(normalise(states, layer.second_norm, self.epsilon), layer.gate_up).chunk(2, dim=-1)
-        states.addmm_(functional.silu(gate, inplace=True).mul_(up), layer.down.t())
+        add_linear(states, seen, layer.out)
+        gate, up = linear(normalise(states, layer.second_norm, self.epsilon), layer.gate_up).chunk(2, dim=-1)
+        add_linear(states, functional.silu(gate, inplace=True).mul_(up), layer.down)
 
 
 def normalise(states: torch.Tensor, weight: torch.Tensor, epsilon: float) -> torch.Tensor:
@@ -141,7 +148,7 @@ def fuse(network: torch.nn.Module, heads: int, epsilon: float) -> FusedLlama | N
     return FusedLlama(
         embedding,
         tuple(join_layer(parameters, f"model.layers.{number}.") for number in range(count)),
-        norm,
+        as_kept(norm),
         parameters["lm_head.weight"].data if "lm_head.weight" in parameters else embedding,
         network.get_submodule("model.rotary_emb"),
         heads,
@@ -156,7 +163,7 @@ def layer_names() -> list[str]:
 
 def join_layer(parameters: Parameters, prefix: str) -> Layer:
     """Join the weights of one layer."""
-    first_norm, second_norm = (parameters[prefix + name].data for name in NORMS)
+    first_norm, second_norm = (as_kept(parameters[prefix + name].data) for name in NORMS)
     biased = f"{prefix}{QKV[0]}.bias" in parameters
     return Layer(
         first_norm,
@@ -167,6 +174,11 @@ def join_layer(parameters: Parameters, prefix: str) -> Layer:
         join([parameters[f"{prefix}{name}.weight"] for name in GATE_UP]),
         parameters[f"{prefix}{DOWN}.weight"].data,
     )
+
+
+def as_kept(norm: torch.Tensor) -> torch.Tensor:
+    """Bring the weights of a norm into the type of what they are multiplied with."""
+    return norm.float() if norm.device.type == "cpu" else norm
 
 
 def join(parameters: Sequence[torch.nn.Parameter]) -> torch.Tensor:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pipelines.kernels.label_trees import Integers, Tokens, Tree
+from pipelines.kernels.label_trees import Flags, Integers, Tokens, Tree
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Packed:
         positions: each token's place in its own prompt, the head's length included.
         everyone: all tokens ask.
         readers: only those ask whose output is read: the end of each prompt, then the nodes of its tree.
-        read: the places of the readers, shape (texts * (1 + nodes),).
+        read: the places of the readers, text by text, shape (texts + nodes of all texts,).
     """
 
     tokens: torch.Tensor
@@ -67,57 +67,66 @@ def take_batch(lengths: Integers, budget: int) -> int:
     return max(1, min(len(lengths), budget // int(lengths[0])))
 
 
-def pack(texts: Sequence[Tokens], tail: Tokens, tree: Tree, start: int) -> Packed:
-    """Lay texts, each with its tail and the tree's nodes behind it, into one row.
+def pack(texts: Sequence[Tokens], trees: Sequence[Tree], start: int) -> Packed:
+    """Lay texts, each with the nodes of its tree behind it, into one row.
 
     Args:
-        texts: token ids; a text may be empty.
-        tail: what follows each text, at least one token.
-        tree: the codes' beginnings, read behind every prompt.
+        texts: token ids, at least one each.
+        trees: of each text the codes' beginnings, read behind it.
         start: the length of the head.
     """
-    nodes = [node[-1] for node in tree.nodes]
-    rows = [[*text, *tail, *nodes] for text in texts]
-    sizes = np.array([len(row) for row in rows], dtype=np.int64)
-    ends = sizes - len(nodes)
+    rows = [[*text, *(node[-1] for node in tree.nodes)] for text, tree in zip(texts, trees, strict=True)]
+    sizes, ends = np.array([len(row) for row in rows]), np.array([len(text) for text in texts])
     firsts = np.cumsum(sizes) - sizes
-    columns = np.arange(sizes.max())
-    real = columns < sizes[:, None]
-    grid = firsts[:, None] + np.where(real, columns, 0)
-    depth = np.broadcast_to(columns, grid.shape).copy()
-    behind = np.arange(len(nodes) + 1)
-    for row, end in enumerate(ends):
-        depth[row, end : end + len(nodes)] = [end - 1 + len(node) for node in tree.nodes]
-    bias = see(ends, len(columns), tree)
-    asking = (ends - 1)[:, None] + behind
+    grid, real = lay_out(firsts, np.zeros_like(sizes), sizes)
+    depth = np.broadcast_to(np.arange(grid.shape[1]), grid.shape).copy()
+    for row, (end, tree) in enumerate(zip(ends, trees, strict=True)):
+        depth[row, end : end + len(tree.nodes)] = [end - 1 + len(node) for node in tree.nodes]
+    bias = see(ends, grid.shape[1], trees)
+    asking, read = lay_out(firsts, ends - 1, sizes - ends + 1)
     rows_of = np.arange(len(bias))[:, None] if len(bias) > 1 else np.zeros((1, 1), dtype=np.int64)
-    read = (firsts[:, None] + asking).ravel()
     return Packed(
         torch.tensor([token for row in rows for token in row]),
         torch.from_numpy(depth[real] + start),
         Asked(torch.from_numpy(grid), torch.from_numpy(np.flatnonzero(real)), torch.from_numpy(bias)),
         Asked(
-            torch.from_numpy(read.reshape(asking.shape)),
-            torch.arange(read.size),
-            torch.from_numpy(bias[rows_of, asking]),
+            torch.from_numpy(asking),
+            torch.from_numpy(np.flatnonzero(read)),
+            torch.from_numpy(bias[rows_of, asking - firsts[:, None]]),
         ),
-        torch.from_numpy(read),
+        torch.from_numpy(asking[read]),
     )
 
 
-def see(ends: Integers, width: int, tree: Tree) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    """Say who sees whom within a text: everything before it, but of the tree its own ancestors only.
-
-    Padding stands behind a text, so it is seen by nobody that counts; without a tree one mask serves all texts.
+def lay_out(firsts: Integers, skipped: Integers, counts: Integers) -> tuple[Integers, Flags]:
+    """Put places of tokens into a grid with one row a text.
 
     Args:
-        ends: where each prompt ends and its tree begins.
+        firsts: the place of each text's first token.
+        skipped: how many of its tokens are left out at the beginning.
+        counts: how many follow that are wanted.
+
+    Returns:
+        The grid, short rows filled with the text's first token, and which of its cells are wanted ones.
+    """
+    columns = np.arange(counts.max())
+    wanted = columns < counts[:, None]
+    return firsts[:, None] + np.where(wanted, skipped[:, None] + columns, 0), wanted
+
+
+def see(ends: Integers, width: int, trees: Sequence[Tree]) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    """Say who sees whom within a text: everything before it, but of the tree its own ancestors only.
+
+    Padding stands behind a text, so it is seen by nobody that counts; without trees one mask serves all texts.
+
+    Args:
+        ends: where each text ends and its tree begins.
         width: tokens of the longest row.
-        tree: the codes' beginnings.
+        trees: the codes' beginnings.
     """
     causal = np.tril(np.ones((1, width, width), dtype=bool))
-    if tree.nodes:
+    if any(tree.nodes for tree in trees):
         causal = np.repeat(causal, len(ends), axis=0)
-        for row, end in enumerate(ends):
+        for row, (end, tree) in enumerate(zip(ends, trees, strict=True)):
             causal[row, end : end + len(tree.nodes), end : end + len(tree.nodes)] = tree.ancestors
     return np.where(causal, np.float32(0), np.float32(-np.inf))

@@ -9,7 +9,7 @@ place in the list. What the prompt says without any ticket is a prior of the mod
 ticket, and is taken off (Zhao et al., "Calibrate before use", ICML 2021).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from pipelines.errors import TextTooLongError
-from pipelines.kernels.label_trees import ClosedSet, Floats, Integers, Tokens
+from pipelines.kernels.label_trees import ClosedSet, Floats, Integers, Tokens, Tree
 from pipelines.kernels.packing import Packed, pack, take_batch
 
 CPU_BUDGET, GPU_BUDGET = 768, 16_384
@@ -112,27 +112,25 @@ def score_texts(reader: Reader, asked: ReadPrompt, texts: Sequence[Tokens], budg
         TextTooLongError: when a prompt would have more tokens than the model reads.
         torch.OutOfMemoryError: when a single text is too much.
     """
-    budget = budget or (CPU_BUDGET if reader.weight.device.type == "cpu" else GPU_BUDGET)
-    lengths = measure(reader, asked.head, asked.prompt.tail, asked.prompt.labels, texts)
-    # Longest first: what memory cannot hold shows at once.
-    left = np.argsort(-lengths, kind="stable")
-    logs = np.empty((len(texts), len(asked.prompt.labels.codes)))
-    while len(left):
-        count = take_batch(lengths[left], budget)
-        try:
-            logs[left[:count]] = score_batch(reader, asked, [texts[place] for place in left[:count]])
-        except torch.OutOfMemoryError:
-            if count == 1:
-                raise
-            budget = count // 2 * int(lengths[left[0]])
-        else:
-            left = left[count:]
+    labels, tail = asked.prompt.labels, tuple(asked.prompt.tail)
+    whole = [(*text, *tail) for text in texts]
+    measure(reader, asked.head, [(len(text), labels.tree) for text in whole], len(tail))
+    logs = np.empty((len(texts), len(labels.codes)))
+    rows = None if labels.rows is None else torch.from_numpy(labels.rows).to(reader.weight.device)
+
+    def score(places: Integers) -> None:
+        packed = pack([whole[place] for place in places], [labels.tree] * len(places), asked.head.length)
+        logs[places] = labels.log_probabilities(read(reader, asked.head, packed, rows))
+
+    take_batches(reader, [len(text) + len(labels.tree.nodes) for text in whole], score, budget)
     return logs
 
 
 @torch.inference_mode()
-def score_answers(reader: Reader, head: Head, text: Tokens, answers: ClosedSet) -> Floats:
-    """Give the log-likelihood of each answer behind a head and one text, which is read alone: in nats, summed.
+def score_answers(
+    reader: Reader, head: Head, texts: Sequence[Tokens], answers: Sequence[ClosedSet], budget: int | None = None
+) -> list[Floats]:
+    """Give the log-likelihood of each answer of each text's own set behind a head and that text: in nats, summed.
 
     For prompts that say something else to each text: then only the answers' beginnings are shared, as a tree in one
     row, in which each token sees the head, the text and its own ancestors (Miao et al., "SpecInfer", ASPLOS 2024).
@@ -140,43 +138,78 @@ def score_answers(reader: Reader, head: Head, text: Tokens, answers: ClosedSet) 
     Args:
         reader: the model.
         head: what it has read.
-        text: token ids of all that follows the head, at least one.
-        answers: what may follow; their order is that of the result, of shape (answers,).
+        texts: token ids of all that follows the head, at least one each.
+        answers: what may follow each; their order is that of the result, an array of shape (answers,) a text.
+        budget: tokens of a pass; the default suits the device.
 
     Raises:
-        ValueError: when the text has no token.
-        TextTooLongError: when the prompt would have more tokens than the model reads.
+        ValueError: when a text has no token.
+        TextTooLongError: when a prompt would have more tokens than the model reads.
+        torch.OutOfMemoryError: when a single text is too much.
     """
-    if not text:
+    if not all(texts):
         raise ValueError("A text without a token came; one at least must stand between the head and the answers.")
-    before, last = text[:-1], text[-1:]
-    measure(reader, head, last, answers, [before])
-    packed = pack([before], last, answers.tree, head.length).to(reader.weight.device, reader.weight.dtype)
-    return np.asarray(answers.log_likelihoods(reader.read(head, packed, None))[0])
+    measure(reader, head, [(len(text), own.tree) for text, own in zip(texts, answers, strict=True)], 0)
+    told: dict[int, Floats] = {}
+
+    def score(places: Integers) -> None:
+        sets = [answers[place] for place in places]
+        packed = pack([texts[place] for place in places], [own.tree for own in sets], head.length)
+        parts = torch.split(read(reader, head, packed, None), [1 + len(own.tree.nodes) for own in sets])
+        for place, own, logits in zip(places, sets, parts, strict=True):
+            told[int(place)] = own.log_likelihoods(logits)[0]
+
+    lengths = [len(text) + len(own.tree.nodes) for text, own in zip(texts, answers, strict=True)]
+    take_batches(reader, lengths, score, budget)
+    return [told[place] for place in range(len(texts))]
 
 
-def measure(reader: Reader, head: Head, tail: Tokens, labels: ClosedSet, texts: Sequence[Tokens]) -> Integers:
-    """Count the tokens that each text brings into a pass.
+def take_batches(reader: Reader, lengths: Sequence[int], score: Callable[[Integers], None], budget: int | None) -> None:
+    """Score texts in passes; when memory runs out, the rest goes on in passes of half the size, down to one text.
+
+    Args:
+        reader: the model.
+        lengths: tokens that each text brings into a pass.
+        score: scores the texts of some places.
+        budget: tokens of a pass; the default suits the device.
+    """
+    counts = np.array(lengths, dtype=np.int64)
+    budget = budget or (CPU_BUDGET if reader.weight.device.type == "cpu" else GPU_BUDGET)
+    # Longest first: what memory cannot hold shows at once.
+    left = np.argsort(-counts, kind="stable")
+    while len(left):
+        count = take_batch(counts[left], budget)
+        try:
+            score(left[:count])
+        except torch.OutOfMemoryError:
+            if count == 1:
+                raise
+            budget = count // 2 * int(counts[left[0]])
+        else:
+            left = left[count:]
+
+
+def measure(reader: Reader, head: Head, texts: Sequence[tuple[int, Tree]], constant: int) -> None:
+    """See whether the model reads so much.
+
+    Args:
+        reader: the model.
+        head: what it has read.
+        texts: tokens of each text, and its tree.
+        constant: how many of these tokens are no text of the caller's.
 
     Raises:
         TextTooLongError: when a prompt would have more tokens than the model reads.
     """
-    nodes = labels.tree.nodes
-    lengths = np.array([len(text) for text in texts], dtype=np.int64) + len(tail) + len(nodes)
-    depth = max((len(node) for node in nodes), default=0)
-    most = reader.longest - head.length - len(tail) - depth
-    longest = max((len(text) for text in texts), default=0)
-    if longest > most:
-        raise TextTooLongError(
-            f"A text of {longest} tokens came; behind a head of {head.length} this model reads {max(most, 0)} at "
-            "most. Cut texts first (labelling.slm_max_text_tokens)."
-        )
-    return lengths
+    for tokens, tree in texts:
+        most = reader.longest - head.length - max((len(node) for node in tree.nodes), default=0)
+        if tokens > most:
+            raise TextTooLongError(
+                f"A text of {tokens - constant} tokens came; behind a head of {head.length} this model reads "
+                f"{max(most - constant, 0)} at most. Cut texts first (labelling.slm_max_text_tokens)."
+            )
 
 
-def score_batch(reader: Reader, asked: ReadPrompt, texts: Sequence[Tokens]) -> Floats:
-    """Score texts in one pass."""
-    labels, weight = asked.prompt.labels, reader.weight
-    packed = pack(texts, asked.prompt.tail, labels.tree, asked.head.length).to(weight.device, weight.dtype)
-    rows = None if labels.rows is None else torch.from_numpy(labels.rows).to(weight.device)
-    return labels.log_probabilities(reader.read(asked.head, packed, rows))
+def read(reader: Reader, head: Head, packed: Packed, rows: torch.Tensor | None) -> torch.Tensor:
+    """Let the model read one pass where it is."""
+    return reader.read(head, packed.to(reader.weight.device, reader.weight.dtype), rows)
