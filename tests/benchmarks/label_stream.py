@@ -22,6 +22,7 @@ from time import perf_counter
 import ctranslate2
 import numpy as np
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from pipelines import contracts as tables
 from pipelines.adapters.delta import BatchWrite, read_batch, read_table
@@ -32,7 +33,6 @@ from pipelines.adapters.model_files import PinnedVersions
 from pipelines.adapters.models import LanguageModel, build_voters, load_slm
 from pipelines.adapters.registry import pin_versions
 from pipelines.adapters.table_creation import ensure_tables
-from pipelines.adapters.views import view_query
 from pipelines.intents import Intent, load_intents, name_text
 from pipelines.jobs.labelling import label
 from pipelines.kernels.label_distributions import calibrate
@@ -81,8 +81,15 @@ class Stream(Silver):
 
     def tiers(self) -> dict[str, dict[str, float]]:
         """How many texts each voter voted on, by how the votes came about, and the seconds of a core that they took."""
-        votes = self.spark.sql(view_query(tables.COST_PER_LABEL, self.flow.store)).where("voter <> 'human'").collect()
-        return {f"{row.voter} by {row.tier}": {"texts": row.texts, "core seconds": row.seconds} for row in votes}
+        votes = read_table(self.spark, self.flow.store, tables.LABELS).where("voter <> 'human'")
+        # Votes on one text are of one call, however many records have it.
+        calls = votes.groupBy("voter", "tier", "text_key", "voted_at").agg(F.max("latency_ms").alias("latency_ms"))
+        spent = calls.groupBy("voter", "tier").agg(
+            F.count_distinct("text_key").alias("texts"), (F.sum("latency_ms") / 1000).alias("seconds")
+        )
+        return {
+            f"{row.voter} by {row.tier}": {"texts": row.texts, "core seconds": row.seconds} for row in spent.collect()
+        }
 
 
 def make_stream(count: int, seed: int) -> list[Labelled]:

@@ -12,10 +12,12 @@ last token's logits. `each label`: the likelihood of every label behind the whol
 batches hold prompts of equal length, since mixed ones make it read token by token (`--mixed` shows it). Slow ones get
 fewer tickets, spread evenly over the lengths. Rounds are interleaved and ratios taken within a round. The product
 of two square matrices is timed in every round: `sgemm` is the share of its rate that ours reaches, counting the linear
-layers and attention of the tickets' tokens only. On a machine that others use, take --threads 1 --clock cpu.
+layers and attention of the tickets' tokens only. `ours bf16` runs where the CPU has units for it. On a machine that
+others use, take --threads 1 --clock cpu.
 """
 
 import argparse
+import copy
 import json
 import statistics
 import sys
@@ -34,6 +36,7 @@ from ctranslate2.converters import TransformersConverter
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from pipelines.adapters.embedded_models import cache_folder, prepare_slm, torch_and_transformers
+from pipelines.adapters.hardware import Place, multiplies_bf16
 from pipelines.adapters.label_prompts import code_prompt
 from pipelines.adapters.models import LanguageModel
 from pipelines.adapters.packed_models import open_reader
@@ -307,10 +310,14 @@ def gather(options: argparse.Namespace, slm: LanguageModel, task: Task, folder: 
 def measure(options: argparse.Namespace, folder: Path, slm: LanguageModel) -> dict[str, object]:
     """Run the contest; gives all that is shown."""
     task = make_task(slm, options.labels, options.tickets, options.seed)
+    rounded = copy.deepcopy(slm.network)
     reader = open_reader(slm.network)
     asked = read_prompt(reader, task.prompt)
     with tempfile.TemporaryDirectory() as scratch:
         runners = {"ours": ours(reader, asked, options.budget)}
+        if multiplies_bf16():
+            faster = open_reader(rounded, Place("cpu", torch.bfloat16, "cpu-bf16"))
+            runners["ours bf16"] = ours(faster, read_prompt(faster, task.prompt), options.budget)
         runners |= gather(options, slm, task, str(convert(folder, Path(scratch) / "ct2")))
         for run in runners.values():
             run(task.some(len(task.tickets)))

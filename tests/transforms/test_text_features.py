@@ -8,6 +8,9 @@ from pipelines.contracts import TEXT_FEATURES, TICKETS_SILVER
 from pipelines.settings import FeatureSettings
 from pipelines.transforms.text_features import TextAnnotator, prepare, text_features
 from tests.builders import frame, record
+from tests.spark_line import needs_spark_nlp
+
+pytestmark = needs_spark_nlp
 
 COFFEE = "My coffee machine broke yesterday. The coffee machine made a noise, and nobody came!"
 

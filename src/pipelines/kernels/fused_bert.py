@@ -11,8 +11,6 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from pipelines.kernels.products import linear
-
 Parameters = dict[str, torch.nn.Parameter]
 Weights = tuple[torch.Tensor, torch.Tensor]
 """Weight and bias."""
@@ -100,12 +98,13 @@ class FusedBert:
 
 
 def product(states: torch.Tensor, weights: Weights) -> torch.Tensor:
-    """Multiply block by block."""
+    """Multiply block by block, in the weight's type."""
     weight, bias = weights
-    made = states.new_empty(len(states), len(weight))
+    factors = states.to(weight.dtype)
+    made = factors.new_empty(len(states), len(weight))
     for start in range(0, len(states), BLOCK):
-        made[start : start + BLOCK] = linear(states[start : start + BLOCK], weight, bias)
-    return made
+        torch.mm(factors[start : start + BLOCK], weight.t(), out=made[start : start + BLOCK])
+    return made.to(states.dtype).add_(bias)
 
 
 def fuse(network: torch.nn.Module, heads: int, epsilon: float, dtype: torch.dtype = torch.float32) -> FusedBert | None:
