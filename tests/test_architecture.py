@@ -210,7 +210,15 @@ def test_the_core_imports_without_torch_presidio_and_their_like() -> None:
         *(f"pipelines.adapters.{name}" for name in ("coded_voter", "label_prompts", "packed_models")),
         *(
             f"pipelines.kernels.{name}"
-            for name in ("fused_bert", "fused_llama", "label_trees", "packing", "prefix_attention", "scoring")
+            for name in (
+                "fused_bert",
+                "fused_llama",
+                "label_trees",
+                "packing",
+                "prefix_attention",
+                "products",
+                "scoring",
+            )
         ),
     }
     code = f"""

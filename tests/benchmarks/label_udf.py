@@ -6,7 +6,7 @@ End to end: made-up tickets, each different, are laid on two workers, asked abou
 labels under codes, one order), and their votes committed to silver.labels. The kernel alone: the same texts dealt to
 two processes of one thread each, models loaded, no Spark. Rounds are interleaved, ratios taken within a round; the
 first of each loads the models and is not counted.
-A model that does nothing: texts in batches of 256 through `mapInPandas` as the voters run, and through
+A model that does nothing: texts in frames of 256 through `map_frames` as the voters run, and through
 `mlflow.pyfunc.spark_udf` (env_manager local), into Spark's sink that drops rows.
 """
 
@@ -20,6 +20,7 @@ from time import perf_counter
 
 import pandas as pd
 from pyspark.sql import SparkSession
+from pyspark.sql.types import StringType, StructField, StructType
 
 from pipelines import contracts as tables
 from pipelines.adapters.coded_voter import open_coded, score_coded
@@ -35,6 +36,7 @@ from pipelines.intents import load_intents
 from pipelines.jobs.labelling import QUESTIONS_A_CORE
 from pipelines.labelling_settings import LabellingSettings, ModelSettings
 from pipelines.settings import Settings, SparkSettings
+from pipelines.transforms.frames import map_frames
 from pipelines.transforms.labelling import CAST, Voters, cast_votes, unclustered, voter_texts
 from pipelines.transforms.partitions import spread
 from tests.benchmarks.flows import lasting_session
@@ -99,7 +101,7 @@ class Labelling:
         begin = perf_counter()
         shown = self.texts.selectExpr("text_hash", "voter_text", "array(1.0f) AS vector", "0.0D AS latency_ms")
         asked = spread(shown, "text_hash", tasks_a_core=QUESTIONS_A_CORE)
-        votes = asked.mapInPandas(self.voters.ask, CAST)
+        votes = map_frames(asked, self.voters.ask, CAST)
         cast = votes.transform(cast_votes, self.texts, self.nobody, datetime.now(UTC))
         append_once(cast, self.store, tables.LABELS, BatchWrite("labels", 1, self.batch))
         self.batch += 1
@@ -153,7 +155,7 @@ def run_nothing(spark: SparkSession, root: Path, options: argparse.Namespace) ->
     texts = hold(spark.range(options.rows).selectExpr("repeat(cast(id AS string), 30) AS text").repartition(WORKERS))
     theirs = mlflow.pyfunc.spark_udf(spark, log_nothing(root / "nothing"), result_type="string", env_manager="local")
     ways = {
-        "iterator": lambda: texts.mapInPandas(say_nothing, "label string"),
+        "iterator": lambda: map_frames(texts, say_nothing, StructType([StructField("label", StringType())])),
         "spark_udf": lambda: texts.select(theirs("text").alias("label")),
     }
     seconds: dict[str, list[float]] = {name: [] for name in ways}

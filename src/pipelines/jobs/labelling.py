@@ -19,6 +19,7 @@ from pipelines.jobs.flow import Flow
 from pipelines.labelling_settings import LabellingSettings
 from pipelines.transforms.cascade import asked_texts, plan_questions, same_answers, taken_votes
 from pipelines.transforms.embedding import embedded, known_vectors, new_vectors, where_known, without_vector
+from pipelines.transforms.frames import map_frames
 from pipelines.transforms.labelling import CAST, Voters, cast_votes, distinct_texts, voter_texts, with_vectors
 from pipelines.transforms.partitions import spread
 from pipelines.transforms.retries import failed_pairs, lost_votes, records_of, tried_again
@@ -115,7 +116,7 @@ def vote(seen: DataFrame, voters: Voters, settings: LabellingSettings, past: Dat
     Returns:
         `CAST`'s columns.
     """
-    near = hold(seen.select(*SEEN).mapInPandas(voters.recall, CAST))
+    near = hold(map_frames(seen.select(*SEEN), voters.recall, CAST))
     if voters.ask is None:
         return near
     answers = past.transform(same_answers, voters.asked_by)
@@ -126,7 +127,7 @@ def vote(seen: DataFrame, voters: Voters, settings: LabellingSettings, past: Dat
     answered = hold_surviving(
         asked,
         "text_hash",
-        lambda rows: spread(rows, "text_hash", tasks_a_core=QUESTIONS_A_CORE).mapInPandas(ask, CAST),
+        lambda rows: map_frames(spread(rows, "text_hash", tasks_a_core=QUESTIONS_A_CORE), ask, CAST),
         lambda rows: rows.transform(lost_votes, voters.asked_by),
     )
     return near.unionByName(answered).unionByName(planned.transform(taken_votes, answered))

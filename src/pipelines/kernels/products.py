@@ -18,8 +18,13 @@ def linear(states: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
     """
     if weight.dtype == states.dtype:
         return functional.linear(states, weight, bias)
-    made = functional.linear(states.to(weight.dtype), weight).to(states.dtype)
+    made = rounded_linear(states, weight).to(states.dtype)
     return made if bias is None else made.add_(bias)
+
+
+def rounded_linear(states: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Multiply, and leave the result in the weight's type."""
+    return functional.linear(states.to(weight.dtype), weight)
 
 
 def add_linear(states: torch.Tensor, factors: torch.Tensor, weight: torch.Tensor) -> None:
@@ -27,4 +32,4 @@ def add_linear(states: torch.Tensor, factors: torch.Tensor, weight: torch.Tensor
     if weight.dtype == states.dtype:
         states.addmm_(factors, weight.t())
     else:
-        states.add_(functional.linear(factors.to(weight.dtype), weight))
+        states.add_(rounded_linear(factors, weight))

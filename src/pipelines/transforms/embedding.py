@@ -4,6 +4,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from pipelines.contracts import EMBEDDINGS
+from pipelines.transforms.frames import map_frames
 from pipelines.transforms.labelling import ENCODED, IDENTITY_NAMES, Voters
 from pipelines.transforms.partitions import spread
 
@@ -45,7 +46,7 @@ def new_vectors(texts: DataFrame, known: DataFrame, voters: Voters) -> DataFrame
 
 def encoded(texts: DataFrame, voters: Voters) -> DataFrame:
     """Let the encoder read texts; gives `ENCODED`'s columns."""
-    return spread(texts.select("text_hash", "voter_text"), "text_hash").mapInPandas(voters.encode, ENCODED)
+    return map_frames(spread(texts.select("text_hash", "voter_text"), "text_hash"), voters.encode, ENCODED)
 
 
 def without_vector(texts: DataFrame) -> DataFrame:

@@ -1,0 +1,39 @@
+"""A function from frames of pandas to frames of pandas over the rows of Spark, at less cost than `mapInPandas`.
+
+PySpark converts each column of each batch by itself, and strings into objects of Python. Here a batch is converted
+once and its strings stay Arrow's until somebody looks at them.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+
+import pandas as pd
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import StructType
+
+from pipelines.declaration import MapBatches
+
+KEPT = {pa.string(): pd.ArrowDtype(pa.string())}
+
+
+def map_frames(rows: DataFrame, function: MapBatches, schema: StructType) -> DataFrame:
+    """Run a function over the rows of each partition.
+
+    Args:
+        rows: what it reads; columns of strings come as pandas' Arrow type, lists as arrays of numpy.
+        function: given a partition's frames one after the other, of `spark.sql.execution.arrow.maxRecordsPerBatch` rows
+            at most, it yields frames with the columns of `schema`, of any lengths.
+        schema: of what comes out.
+    """
+    return rows.mapInArrow(partial(over_batches, function, to_arrow_schema(schema)), schema)
+
+
+def over_batches(
+    function: MapBatches, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """Convert batches to frames and back."""
+    frames = (batch.to_pandas(types_mapper=KEPT.get) for batch in batches)
+    for frame in function(frames):
+        yield pa.RecordBatch.from_pandas(frame, schema=schema, preserve_index=False)
