@@ -15,7 +15,7 @@ from pyspark.sql.types import StructType
 
 from pipelines.declaration import MapBatches
 
-KEPT = {pa.string(): pd.ArrowDtype(pa.string())}
+STRING = pa.string()
 
 
 def map_frames(rows: DataFrame, function: MapBatches, schema: StructType) -> DataFrame:
@@ -34,6 +34,14 @@ def over_batches(
     function: MapBatches, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     """Convert batches to frames and back."""
-    frames = (batch.to_pandas(types_mapper=KEPT.get) for batch in batches)
-    for frame in function(frames):
+    for frame in function(map(to_frame, batches)):
         yield pa.RecordBatch.from_pandas(frame, schema=schema, preserve_index=False)
+
+
+def to_frame(batch: pa.RecordBatch) -> pd.DataFrame:
+    """Convert a batch, in half the time of Arrow's own way, which looks for more kinds of columns."""
+    columns = {
+        name: pd.arrays.ArrowExtensionArray(column) if column.type == STRING else column.to_pandas()
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+    }
+    return pd.DataFrame(columns, copy=False)
