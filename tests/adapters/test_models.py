@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
 from pipelines.adapters import slm_voter
 from pipelines.adapters.encoder import Encoder
@@ -63,6 +64,14 @@ def test_both_voters_answer_and_say_who_they_are(pinned: PinnedVersions, model_r
     assert (memory["tier"], memory["tokens_in"], slm["tokens_out"]) == ("model", None, 0)
     assert slm["tokens_in"] > 20
     assert memory["device"] == slm["device"] == choose_place("auto").name
+
+
+@pytest.mark.parametrize(("precision", "device"), [("fp32", "cpu"), ("bf16", "cpu-bf16")])
+def test_models_multiply_in_the_numbers_that_are_set(model_registry: str, precision: str, device: str) -> None:
+    pinned = pin_versions(model_registry, ModelSettings(cpu_precision=precision), slm_needed=True)
+    votes = ask(pinned, model_registry, "someone stole my card")
+    assert set(votes["device"]) == {"cuda" if torch.cuda.is_available() else device}
+    assert list(votes["label"]) == ["lost_card", "lost_card"]
 
 
 def test_an_answer_is_of_the_encoder_too_that_chose_what_the_model_was_shown(
