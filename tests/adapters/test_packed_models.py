@@ -72,7 +72,8 @@ def test_a_model_whose_answers_need_more_than_keys_is_refused() -> None:
 def test_the_embedded_model_answers_as_to_whole_prompts(model_registry: str) -> None:
     pinned = pin_versions(model_registry, ModelSettings(), slm_needed=True)
     assert pinned.slm is not None
-    network = load_slm(pinned.slm, model_registry).network
+    # A copy: another test may have brought the model to its place.
+    network = copy.deepcopy(load_slm(pinned.slm, model_registry).network).float()
     assert isinstance(network, PreTrainedModel)
     prompt = Prompt(tuple(range(1000, 1040)), (198, 520), ClosedSet(((50,), (51,), (52,), (53, 7))))
     texts = random_texts(8, 30, 1, vocabulary=49_000)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pipelines.adapters.failures import DISK_FULL
 from pipelines.adapters.model_files import PinnedModel, PinnedPrompt, PinnedVersions, hash_text
 from pipelines.errors import ModelNotFoundError, ServiceUnavailableError, StorageError
-from pipelines.labelling_settings import EndpointSettings, ModelSettings
+from pipelines.labelling_settings import CpuPrecision, EndpointSettings, ModelSettings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -78,12 +78,12 @@ def pin_versions(
     if registry_is_missing(tracking_uri):
         raise ModelNotFoundError("This workspace has no model registry yet. Type: lakehouse setup")
     client = open_client(tracking_uri)
-    encoder = replace(pin_model(client, settings.encoder_uri), precision=settings.cpu_precision)
+    encoder = pin_model(client, settings.encoder_uri, settings.cpu_precision)
     student = pin_student(client, settings.student_uri, encoder)
     if endpoint and endpoint.url:
         prompt = pin_prompt(client, endpoint.prompt_uri, CHOICE)
         return PinnedVersions(encoder, name_served(endpoint) if slm_needed else None, prompt, student)
-    slm = replace(pin_model(client, settings.slm_uri), precision=settings.cpu_precision) if slm_needed else None
+    slm = pin_model(client, settings.slm_uri, settings.cpu_precision) if slm_needed else None
     return PinnedVersions(encoder, slm, pin_prompt(client, settings.prompt_uri, NEAR, CHOICE), student)
 
 
@@ -109,12 +109,12 @@ def name_served(endpoint: EndpointSettings) -> PinnedModel:
     return PinnedModel(endpoint.model, SERVED_VERSION, endpoint.url, endpoint.url, identity, "")
 
 
-def pin_model(client: "MlflowClient", uri: str) -> PinnedModel:
-    """Resolve a model's URI."""
+def pin_model(client: "MlflowClient", uri: str, precision: CpuPrecision) -> PinnedModel:
+    """Resolve a model's URI; `precision` says how it will be run."""
     model = find_model(client, uri)
     if model is None:
         raise cannot_pin(uri, "is not in the registry")
-    return pin_found(client, uri, model)
+    return replace(pin_found(client, uri, model), precision=precision)
 
 
 def pin_found(client: "MlflowClient", uri: str, model: "ModelVersion") -> PinnedModel:

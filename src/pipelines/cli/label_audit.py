@@ -28,7 +28,8 @@ def audit_labels(
 ) -> None:
     """List the rows of gold whose label is contradicted by a student that learnt from all other rows."""
     found = find_workspace(workspace)
-    encoder = pin_model(open_registry(found), found.settings.models.encoder_uri)
+    models = found.settings.models
+    encoder = pin_model(open_registry(found), models.encoder_uri, models.cpu_precision)
     with counting("auditing labels"), open_spark(found) as spark:
         loaded = load_encoder(encoder, found.tracking_uri)
         store = open_tables(found, spark)

@@ -36,7 +36,8 @@ def train(
     """
     found = find_workspace(workspace)
     client = open_registry(found)
-    encoder = pin_model(client, found.settings.models.encoder_uri)
+    models = found.settings.models
+    encoder = pin_model(client, models.encoder_uri, models.cpu_precision)
     with counting("reading gold"), open_spark(found) as spark:
         loaded = load_encoder(encoder, found.tracking_uri)
         store = open_tables(found, spark)
