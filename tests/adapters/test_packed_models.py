@@ -108,3 +108,9 @@ def test_a_model_that_goes_to_bf16_is_read_there_the_same_way() -> None:
         logs = score_texts(reader, read_prompt(reader, PROMPT), TEXTS)
         plain = open_reader(grown(build))
         assert abs(np.exp(logs) - np.exp(score_texts(plain, read_prompt(plain, PROMPT), TEXTS))).max() < 0.15
+
+
+def test_a_model_that_is_at_its_place_already_can_be_opened_again() -> None:
+    network, place = grown(tiny_llama), Place("cpu", torch.bfloat16, "cpu-bf16")
+    assert [type(open_reader(network, place)) for _ in range(2)] == [FusedReader, FusedReader]
+    assert network.dtype == torch.bfloat16

@@ -184,13 +184,14 @@ def open_reader(network: PreTrainedModel, place: Place | None = None) -> Reader:
     answers are unlikely.
 
     Args:
-        network: a causal language model in eval mode, in fp32.
+        network: a causal language model in eval mode; it becomes fp32, then what its place wants.
         place: where it goes, as the module that it is; None: it stays.
 
     Raises:
         UnsupportedModelError: when no way does (a model without attention, say).
     """
-    expected = answer_plainly(network)
+    # It may have been at its place already, for a reader that was forgotten since.
+    expected = answer_plainly(network.float())
     for build in (build_fused, SharedHeadReader, PaddedReader):
         if agrees(build, network, expected):
             return build(place.take(network) if place else network)

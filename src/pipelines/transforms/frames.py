@@ -1,7 +1,7 @@
 """A function from frames of pandas to frames of pandas over the rows of Spark, at less cost than `mapInPandas`.
 
-PySpark converts each column of each batch by itself, and strings into objects of Python. Here a batch is converted
-once and its strings stay Arrow's until somebody looks at them.
+PySpark makes objects of Python of all strings, and looks at each column of each batch for many kinds of values. Here
+strings stay Arrow's until somebody looks at them, and Arrow converts the rest.
 """
 
 from collections.abc import Iterable, Iterator
