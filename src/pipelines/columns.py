@@ -35,6 +35,14 @@ ALTERNATIVES = T.ArrayType(
     T.StructType([column("label", STRING, "Label"), column("probability", DOUBLE, "Voter's probability, 0 to 1")]),
     containsNull=False,
 )
+SIMILARITIES = T.ArrayType(
+    T.StructType(
+        [
+            column("label", STRING, "Label, or unknown"),
+            column("similarity", DOUBLE, "Cosine to its nearest verified example, -1 to 1"),
+        ]
+    )
+)
 LINKS = T.ArrayType(
     T.StructType(
         [

@@ -13,7 +13,11 @@ from pipelines.labelling_settings import LabellingSettings
 
 
 def votes_of(
-    monkeypatch: pytest.MonkeyPatch, labels: tuple[str, ...], shares: list[float], known: float
+    monkeypatch: pytest.MonkeyPatch,
+    labels: tuple[str, ...],
+    shares: list[float],
+    known: float,
+    memory: tuple[float, ...] = (0.5, 0.5),
 ) -> dict[str, float]:
     """Let a student that gives such shares vote on one text, of which the memory says how likely it is known."""
     student = SimpleNamespace(labels=labels, predict=lambda vectors: np.array([shares] * len(vectors)))
@@ -23,8 +27,8 @@ def votes_of(
         pinned=SimpleNamespace(student="pinned"), tracking_uri="", settings=LabellingSettings(),
         intents=(Intent("card"), Intent("refund")),
     )  # fmt: skip
-    nothing = np.zeros((1, 2, 0))
-    opinions = Opinions(np.array([[0.5, 0.5]]), nothing.astype(int), nothing, np.ones(1))
+    nothing = np.zeros((1, 3, 0))
+    opinions = Opinions(np.array([memory]), nothing.astype(int), nothing, np.ones(1), np.ones((1, 3)))
     (told,) = student_distributions([np.ones(3)], opinions, None, task)  # type: ignore[arg-type]  # stand-ins
     return dict(told)
 
@@ -37,3 +41,8 @@ def test_what_a_student_learnt_to_be_unknown_is_taken_off_what_is_known(monkeypa
 def test_a_student_that_learnt_no_unknown_leaves_it_to_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     vote = votes_of(monkeypatch, ("card", "refund"), [0.75, 0.25], known=0.5)
     assert vote == pytest.approx({"card": 0.375, "refund": 0.125, "unknown": 0.5})
+
+
+def test_what_the_memory_calls_unknown_is_not_taken_off_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    vote = votes_of(monkeypatch, ("card", "unknown"), [0.8, 0.2], known=0.5, memory=(0.3, 0.1, 0.6))
+    assert vote == pytest.approx({"card": 0.3, "refund": 0.1, "unknown": 0.6}), "the memory's shares of known labels"

@@ -88,7 +88,8 @@ def make_votes(ease: np.ndarray, draw: np.random.Generator) -> Votes:
     given = expit(np.column_stack(views))
     given[given[:, :2].mean(axis=1) >= FIXED_GATE, 2] = np.nan
     rival = (1 - given) * draw.uniform(0.3, 0.9, given.shape)
-    return Votes(given, rival, (1 - given[:, 0]) * draw.uniform(0, 0.5, len(ease)), np.zeros(len(ease)))
+    unknown, nowhere = (1 - given[:, 0]) * draw.uniform(0, 0.5, len(ease)), np.full((len(ease), 3), np.nan)
+    return Votes(given, rival, unknown, np.zeros(len(ease)), nowhere)
 
 
 def ask(stream: Stream, rows: np.ndarray, noise: float, draw: np.random.Generator) -> tuple[np.ndarray, int]:

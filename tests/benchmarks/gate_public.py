@@ -140,26 +140,42 @@ def vote(questions: Questions, rows: np.ndarray, owners: np.ndarray, with_unknow
     learnt = np.zeros_like(opinions.shares)
     learnt[:, student.labels] = predict(questions.vectors, student)
     near = (opinions.familiarity - settings.unknown_similarity) / settings.unknown_softness
-    return weigh(1 / (1 + np.exp(-near)), [opinions.shares, learnt], labels)
+    return weigh(1 / (1 + np.exp(-near)), [opinions.shares, learnt], opinions.nearest, labels)
 
 
-def weigh(known: np.ndarray, shares: Sequence[np.ndarray], labels: int) -> Opinion:
-    """Agree on a label as the gate does, the most confident vote's, and compute the features."""
+def weigh(known: np.ndarray, shares: Sequence[np.ndarray], nearest: np.ndarray, labels: int) -> Opinion:
+    """Agree on a label as the gate does, the most confident vote's, and compute the features.
+
+    Args:
+        known: how likely each text is near any example, shape (texts,).
+        shares: of memory and student, each of shape (texts, labels), or one more where `unknown` is learnt.
+        nearest: cosine to each label's nearest example, of the shape of the memory's shares.
+        labels: how many are intents.
+    """
     told = [part[:, :labels] * known[:, None] for part in shares]
     unknown = [1 - each.sum(axis=1) for each in told]
     surest = np.stack([each.max(axis=1) for each in told]).argmax(axis=0)
     agreed = np.where(surest == 0, told[0].argmax(axis=1), told[1].argmax(axis=1))
     rows, silent = np.arange(len(known)), np.full(len(known), np.nan)
+    strangers = nearest[:, labels] if nearest.shape[1] > labels else silent
     given, rival = [], []
     for each, rest in zip(told, unknown, strict=True):
         given.append(each[rows, agreed])
-        others = each.copy()
-        others[rows, agreed] = 0.0
-        rival.append(np.maximum(others.max(axis=1), rest))
+        rival.append(np.maximum(without(each, agreed, 0.0).max(axis=1), rest))
     features = vote_features(
-        Votes(np.column_stack([*given, silent]), np.column_stack([*rival, silent]), unknown[0], np.zeros(len(known)))
-    )
+        Votes(
+            np.column_stack([*given, silent]), np.column_stack([*rival, silent]), unknown[0], np.zeros(len(known)),
+            np.column_stack([nearest[rows, agreed], without(nearest[:, :labels], agreed).max(axis=1), strangers]),
+        )
+    )  # fmt: skip
     return Opinion(agreed, features, apply_calibration(features, default()))
+
+
+def without(numbers: np.ndarray, columns: np.ndarray, instead: float = -1.0) -> np.ndarray:
+    """Put something else in one column of each row."""
+    others = numbers.copy()
+    others[np.arange(len(columns)), columns] = instead
+    return others
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pipelines.contracts import DECISIONS, EMBEDDINGS, TICKETS_SILVER, TRAINING_
 from pipelines.declaration import Table
 from pipelines.gate_settings import GateSettings
 from pipelines.intents import Intent
-from pipelines.jobs.training import LearningSet, Shares, read_learning_set, train
+from pipelines.jobs.training import LearningSet, Shares, read_learning_set, told_by_people, train
 from tests.builders import Values, decision, frame, record
 from tests.jobs.conftest import Lake
 
@@ -48,6 +48,9 @@ def test_a_student_learns_unknown_from_people_once_it_has_enough_of_it(make_lake
     assert (examples.sources["people"], examples.sources["models"]) == (5, 1)
     assert sorted(examples.owners) == [0] * 6 + [1] * 5 + [2] * 5
     assert examples.names[2].tolist() == DIRECTIONS["weather"], "the mean of its examples stands in for a name"
+    verified = told_by_people(examples, INTENTS)
+    assert verified.labels == ("unknown",) * 5, "the memory takes in what people said, and nothing that models did"
+    assert verified.vectors.tolist() == [DIRECTIONS["weather"]] * 5
     trained = train(examples, INTENTS)
     assert (trained.labels, trained.missing) == (("card", "refund", "unknown"), {})
     assert learn(lake, GateSettings(audit_share=1.0)).owners.max() == 1, "what is audited teaches nobody"

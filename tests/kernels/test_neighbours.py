@@ -43,6 +43,7 @@ def test_a_label_is_as_near_as_its_nearest_examples_and_its_centre_half_each() -
     expected = np.exp(scores / 0.1) / np.exp(scores / 0.1).sum()
     assert opinions.shares[0] == pytest.approx(expected, abs=1e-3)
     assert opinions.familiarity == pytest.approx([scores[0]], abs=1e-3)
+    assert opinions.nearest[0] == pytest.approx([1.0, near[3], -np.inf], abs=1e-3)
 
 
 def test_a_label_with_fewer_examples_than_neighbours_is_not_punished_for_it() -> None:

@@ -9,12 +9,18 @@ from pipelines.kernels.vote_features import ANCHOR, FEATURES, VOTERS, Votes, def
 SILENT = np.nan
 
 
-def votes(given: list[float], rival: list[float], unknown: float = 0.1, cluster: float = 0.0) -> Votes:
-    return Votes(np.array([given]), np.array([rival]), np.array([unknown]), np.array([cluster]))
+NOWHERE = [np.nan] * 3
+
+
+def votes(
+    given: list[float], rival: list[float], unknown: float = 0.1, cluster: float = 0.0, nearest: list[float] = NOWHERE
+) -> Votes:
+    told = (given, rival, [unknown], [cluster], nearest)
+    return Votes(*(np.array([each]) if len(each) > 1 else np.array(each) for each in told))
 
 
 def test_the_features_of_one_record_by_hand() -> None:
-    (row,) = vote_features(votes([0.8, 0.6, 0.1], [0.1, 0.3, 0.7], unknown=0.05, cluster=0.25))
+    (row,) = vote_features(votes([0.8, 0.6, 0.1], [0.1, 0.3, 0.7], unknown=0.05, cluster=0.25, nearest=[0.8, 0.5, 0.1]))
     named = dict(zip(FEATURES, row, strict=True))
     assert named == pytest.approx(
         {
@@ -25,6 +31,8 @@ def test_the_features_of_one_record_by_hand() -> None:
             "margin": (0.7 + 0.3 - 0.6) / 3,
             "known": np.log(19),
             "cluster": 0.25,
+            "lead": 0.3,
+            "apart": 0.7,
         }
     )
 
@@ -39,6 +47,12 @@ def test_a_voter_that_is_silent_says_what_the_others_say() -> None:
 def test_a_memory_that_is_silent_knows_nothing_of_the_unknown() -> None:
     (row,) = vote_features(votes([SILENT, 0.7, SILENT], [SILENT, 0.2, SILENT], unknown=SILENT))
     assert row[FEATURES.index("known")] == row[ANCHOR] == pytest.approx(logit(0.7))
+
+
+def test_where_nobody_knows_an_example_no_gap_is_told() -> None:
+    (row,) = vote_features(votes([0.8, 0.6, SILENT], [0.1, 0.3, SILENT], nearest=[0.8, 0.5, np.nan]))
+    assert dict(zip(FEATURES, row, strict=True))["lead"] == pytest.approx(0.3)
+    assert dict(zip(FEATURES, row, strict=True))["apart"] == 0.0
 
 
 def test_before_there_are_labels_the_mean_of_the_voters_counts() -> None:

@@ -69,6 +69,10 @@ TEXTS: dict[str, list[Values]] = {
         vote("card", 0.95, "memory"),
         vote("refund", 0.9, "memory", model_version="2", voted_at=LATER),
     ],
+    "the memory said otherwise before it knew more examples": [
+        vote("card", 0.9, "memory", examples_hash="few"),
+        vote("refund", 0.9, "memory", examples_hash="more", voted_at=LATER),
+    ],
     "one version says two labels of two copies": [
         vote("card", 0.9, "memory"),
         vote("refund", 0.95, "memory", record_id="r2", voted_at=LATER),
@@ -143,6 +147,7 @@ def verdicts(spark: SparkSession) -> dict[str, Row]:
         ("a model counts once", "low_confidence", "confidence_below_threshold", "card", 0.7, ["card"]),
         ("a model's newest vote", "accepted", None, "card", 0.81, ["card"]),
         ("a model's older version said otherwise", "accepted", None, "refund", 0.9, ["refund"]),
+        ("the memory said otherwise before it knew more examples", "accepted", None, "refund", 0.9, ["refund"]),
         (
             "one version says two labels of two copies",
             *("disagreement", "labels_disagree", "refund", 0.95, ["card", "refund"]),

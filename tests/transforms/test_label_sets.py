@@ -34,6 +34,15 @@ def test_labels_that_became_one_share_their_probability_and_the_vote_is_for_the_
     assert told(spark, row, labels=LabelSet(("refund",))) == [("refund", 0.4, "card_lost", 0.3, shares)]
 
 
+def test_nearness_is_told_in_the_names_of_today(spark: SparkSession) -> None:
+    near = [("refund", 0.4), ("card_lost", 0.3), ("card_stolen", 0.6), ("other", 0.2), ("unknown", 0.1)]
+    row = vote("refund", 0.4, "memory", similarities=near)
+    (read,) = frame(spark, LABELS, row).transform(as_of_today, TODAY).collect()
+    assert [tuple(one) for one in read["similarities"]] == [
+        ("refund", 0.4), ("card_gone", 0.3), ("card_gone", 0.6), (None, 0.2), ("unknown", 0.1),
+    ]  # fmt: skip
+
+
 def test_what_a_retired_label_was_given_is_nobodys(spark: SparkSession) -> None:
     shares = [("other", 0.7), ("refund", 0.3)]
     assert told(spark, vote("other", 0.7, "memory", alternatives=shares)) == [

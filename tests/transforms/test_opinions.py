@@ -25,6 +25,10 @@ def memory(**shares: float) -> Values:
     return model_vote("memory", **shares)
 
 
+def near_to(similarities: list[tuple[str, float]], **shares: float) -> Values:
+    return memory(**shares) | {"similarities": similarities}
+
+
 def slm(**shares: float) -> Values:
     return model_vote("slm", **shares)
 
@@ -57,14 +61,37 @@ def test_models_pool_their_probabilities_and_what_one_excludes_the_other_cannot_
             "margin": ((0.4 - 0.5) + (0.6 - 0.4)) / 2,
             "known": math.log(0.9 / 0.1),
             "cluster": 0.0,
+            "lead": 0.0,
+            "apart": 0.0,
         }
     )
 
 
 def test_features_equal_those_of_the_kernel(spark: SparkSession) -> None:
-    row = pooled(spark, memory(card=0.5, refund=0.4, unknown=0.1), slm(refund=0.6, card=0.4))
-    told = Votes(np.array([[0.4, np.nan, 0.6]]), np.array([[0.5, np.nan, 0.4]]), np.array([0.1]), np.array([0.0]))
+    near = [("card", 0.7), ("refund", 0.6), ("billing", 0.9), ("unknown", 0.2)]
+    row = pooled(spark, near_to(near, card=0.5, refund=0.4, unknown=0.1), slm(refund=0.6, card=0.4))
+    told = Votes(
+        np.array([[0.4, np.nan, 0.6]]), np.array([[0.5, np.nan, 0.4]]), np.array([0.1]), np.array([0.0]),
+        np.array([[0.6, 0.9, 0.2]]),
+    )  # fmt: skip
     assert [row[name] for name in FEATURES] == pytest.approx(vote_features(told)[0].tolist())
+
+
+@pytest.mark.parametrize(
+    ("near", "gaps"),
+    [
+        (None, (0.0, 0.0)),
+        ([("card", 0.7)], (0.0, 0.0)),
+        ([("refund", 0.7), ("unknown", 0.1)], (0.0, 0.0)),
+        ([("card", 0.7), ("refund", 0.8)], (-0.1, 0.0)),
+        ([("card", 0.7), ("unknown", 0.2)], (0.0, 0.5)),
+    ],
+)
+def test_a_gap_is_told_where_both_ends_are_known(
+    near: list[tuple[str, float]], gaps: tuple[float, float], spark: SparkSession
+) -> None:
+    row = pooled(spark, near_to(near, card=0.6, refund=0.4), slm(card=0.6, refund=0.4))
+    assert (row["lead"], row["apart"]) == pytest.approx(gaps)
 
 
 def test_people_and_votes_without_a_label_are_no_opinion(spark: SparkSession) -> None:

@@ -17,11 +17,33 @@ WEIGHTS, CONFIG, SIGNATURE = "student.safetensors", "config.json", "MLmodel"
 
 
 @dataclass(frozen=True)
+class Verified:
+    """What people have labelled, as vectors alone: no text leaves the tables with a model.
+
+    Attributes:
+        vectors: shape (examples, dimensions).
+        labels: of each; `unknown` where people say that it is of no intent.
+    """
+
+    vectors: np.ndarray
+    labels: tuple[str, ...]
+
+
+NOTHING = Verified(np.zeros((0, 0), dtype=np.float32), ())
+
+
+@dataclass(frozen=True)
 class NamedStudent:
-    """A student and the names of its labels, in the order of its probabilities."""
+    """A student and the names of its labels, in the order of its probabilities.
+
+    Attributes:
+        verified: what the memory looks texts up in beside the examples of intents.yml, for as long as this version
+            votes.
+    """
 
     student: Student
     labels: tuple[str, ...]
+    verified: Verified = NOTHING
 
     def predict(self, vectors: np.ndarray) -> np.ndarray:
         """Share texts out among the labels; vectors (texts, dimensions) give probabilities (texts, labels)."""
@@ -41,9 +63,11 @@ def save_student(named: NamedStudent, encoder_hash: str, folder: Path) -> Path:
     from safetensors.numpy import save_file
 
     folder.mkdir(parents=True)
-    student = named.student
-    save_file({"weights": student.weights, "biases": student.biases}, folder / WEIGHTS)
+    student, seen = named.student, named.verified
+    vectors = np.ascontiguousarray(seen.vectors, dtype=np.float32)
+    save_file({"weights": student.weights, "biases": student.biases, "verified": vectors}, folder / WEIGHTS)
     told = {"labels": list(named.labels), "encoder_hash": encoder_hash, "strength": student.strength}
+    told["verified_labels"] = list(seen.labels)
     config = {"model_type": "intent-student", **told, "loss": student.loss, "accuracy": student.accuracy}
     (folder / CONFIG).write_text(json.dumps(config, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     known, dimensions = student.weights.shape
@@ -67,7 +91,9 @@ def read_student(folder: Path) -> NamedStudent:
         np.arange(len(labels)), arrays["weights"], arrays["biases"], config["strength"], config["loss"],
         config["accuracy"],
     )  # fmt: skip
-    return NamedStudent(student, labels)
+    # Versions of before the memory learnt from people hold none.
+    seen = Verified(arrays.get("verified", NOTHING.vectors), tuple(map(str, config.get("verified_labels", ()))))
+    return NamedStudent(student, labels, seen)
 
 
 @lru_cache(maxsize=2)

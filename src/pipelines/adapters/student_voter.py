@@ -29,7 +29,8 @@ def student_distributions(
     still = [column for column, label in enumerate(named.labels) if label in places]
     predicted = named.predict(np.stack(vectors))
     shares, strange = renormalised(predicted[:, still]), share_of(UNKNOWN_LABEL, named.labels, predicted)
-    whole = widen(shares, np.array([places[named.labels[column]] for column in still], dtype=np.int64), opinions.shares)
+    learnt = np.array([places[named.labels[column]] for column in still], dtype=np.int64)
+    whole = widen(shares, learnt, renormalised(opinions.shares[:, : len(places)]))
     chosen = neighbours.shortlist(whole, task.settings.slm_candidates)
     known = [
         near * (1.0 - float(stranger))

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from delta.tables import DeltaTable
 from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
+from pyspark.sql import types as T
 
 from pipelines.adapters.delta import TableStore
 from pipelines.contracts import TABLES
@@ -23,21 +24,50 @@ def ensure_tables(spark: SparkSession, store: TableStore, tables: tuple[Table, .
 
 
 def table_exists(spark: SparkSession, store: TableStore, table: Table) -> bool:
-    """Tell whether a table stands, and refuse one whose columns are not the declared ones.
+    """Tell whether a table stands; one of an earlier contract gets the columns that came since, null in its rows.
 
     Raises:
-        WorkspaceError: when the stored table was made by another version of the contract.
+        WorkspaceError: when the stored columns differ in any other way from the declared ones.
     """
     try:
         stored = spark.read.table(store.name(table)).columns
     except AnalysisException:
         return False
-    if stored != table.column_names:
+    if stored == table.column_names:
+        return True
+    came = [field for field in table.columns if field.name not in stored]
+    if [name for name in table.column_names if name in stored] != stored or not all(field.nullable for field in came):
         raise WorkspaceError(
             f"Table {table.full_name} has not the columns of contract version {table.version}: it was made by another "
             "version of the product. Install that version, or start a new workspace and ingest again."
         )
+    add_columns(spark, store, table, came)
     return True
+
+
+def add_columns(spark: SparkSession, store: TableStore, table: Table, came: list[T.StructField]) -> None:
+    """Add columns at their declared places; no row is rewritten, and what streams have read stays read."""
+    for field in came:
+        before = table.column_names[table.column_names.index(field.name) - 1]
+        added = f"{field.name} {ddl(field.dataType)} COMMENT {quoted(field.metadata['comment'])} AFTER {before}"
+        spark.sql(f"ALTER TABLE {store.name(table)} ADD COLUMNS ({added})")
+    told = ", ".join(f"'{name}' = {quoted(value)}" for name, value in properties(table).items())
+    spark.sql(f"ALTER TABLE {store.name(table)} SET TBLPROPERTIES ({told})")
+
+
+def ddl(kind: T.DataType) -> str:
+    """Write a type as SQL does, with the comments of its parts."""
+    if isinstance(kind, T.ArrayType):
+        return f"ARRAY<{ddl(kind.elementType)}>"
+    if isinstance(kind, T.StructType):
+        parts = [f"{part.name}: {ddl(part.dataType)} COMMENT {quoted(part.metadata['comment'])}" for part in kind]
+        return f"STRUCT<{', '.join(parts)}>"
+    return kind.simpleString()
+
+
+def quoted(text: str) -> str:
+    """Write a text as a literal of SQL."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def create_table(spark: SparkSession, store: TableStore, table: Table) -> None:

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 
 from pipelines.adapters.hardware import choose_place
-from pipelines.adapters.model_files import PinnedModel, PinnedVersions
+from pipelines.adapters.model_files import PinnedModel, PinnedVersions, hash_text
 from pipelines.adapters.registry import LABELS
 from pipelines.intents import Intent, examples_hash, label_set_hash
 from pipelines.labelling_settings import LabellingSettings
@@ -15,6 +15,8 @@ DECIMALS = 6
 
 Row = dict[str, object]
 Distribution = list[tuple[str, float]]
+Similarities = list[tuple[str, float]]
+"""Cosine to the nearest verified example of some labels, -1 to 1."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,18 @@ class Task:
     def coded(self) -> bool:
         """Whether the registry's model is shown all labels under codes, and nothing of the memory's."""
         return not self.served and LABELS in self.pinned.prompt.template
+
+    def examples_of(self, voter: Voter) -> str | None:
+        """Fingerprint of the verified examples that a voter's answer rests on; None where it is shown none.
+
+        The language model is shown those of intents.yml, the memory and the student know what the student's version
+        learnt as well.
+        """
+        if voter == Voter.SLM and self.coded:
+            return None
+        written = examples_hash(list(self.intents))
+        student = self.pinned.student if voter != Voter.SLM else None
+        return hash_text(f"{written} {student.weights_hash}") if student else written
 
 
 @dataclass(frozen=True)
@@ -77,9 +91,17 @@ class Told:
 
 
 def vote_row(
-    voter: Voter, answer: Distribution, cost: Cost, task: Task, failure: str = NoAnswer.MODEL_FAILED.value
+    voter: Voter,
+    answer: Distribution,
+    cost: Cost,
+    task: Task,
+    failure: str = NoAnswer.MODEL_FAILED.value,
+    near: Similarities | None = None,
 ) -> Row:
-    """Lay out a vote: what was said, by which versions, with which settings; without an answer, `failure` says why."""
+    """Lay out a vote: what was said, by which versions, with which settings; without an answer, `failure` says why.
+
+    `near` is the memory's alone.
+    """
     best, second = ([*answer, (None, None), (None, None)])[:2]
     by_slm = voter == Voter.SLM
     return {
@@ -89,6 +111,7 @@ def vote_row(
         "second_label": second[0],
         "second_confidence": second[1],
         "alternatives": [{"label": label, "probability": probability} for label, probability in answer],
+        "similarities": near and [{"label": label, "similarity": cosine} for label, cosine in near],
         "tier": Tier.MODEL.value,
         "latency_ms": cost.latency_ms,
         "tokens_in": cost.tokens_in,
@@ -115,7 +138,7 @@ def versions(voter: Voter, task: Task) -> dict[str, str | None]:
         "prompt_version": prompt.version if prompt else None,
         "prompt_hash": prompt.hash if prompt else None,
         "label_set_hash": label_set_hash(list(task.intents)),
-        "examples_hash": None if by_slm and task.coded else examples_hash(list(task.intents)),
+        "examples_hash": task.examples_of(voter),
         "decoding": decoding(voter, task),
     }
 

@@ -5,17 +5,18 @@ A text that a voter cannot read costs only itself: it has no vector, or its vote
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import repeat
 from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
-from pipelines.adapters.memory_voter import Examples, distributions, recall, remember
+from pipelines.adapters.memory_voter import Examples, distributions, recall, remember, remember_people, similarities
 from pipelines.adapters.models import load_encoder, load_head
 from pipelines.adapters.served_model import ServedModel
 from pipelines.adapters.slm_voter import Asked, render, score
 from pipelines.adapters.student_voter import student_distributions
-from pipelines.adapters.vote_rows import Cost, Distribution, Row, Task, Told, needed, since, vote_row
+from pipelines.adapters.vote_rows import Cost, Distribution, Row, Similarities, Task, Told, needed, since, vote_row
 from pipelines.intents import name_text
 from pipelines.kernels import neighbours
 from pipelines.transforms.labelling import CAST, ENCODED
@@ -49,12 +50,13 @@ def encode_texts(texts: Sequence[str], task: Task) -> list[np.ndarray | None]:
 
 def recall_frames(task: Task, frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
     """Let the memory (and the student, once there is one) vote on (text_hash, voter_text, vector): `CAST`'s columns."""
-    examples = remember(task)
+    examples = remember_people(task)
     for frame in frames:
         started = time.perf_counter()
         vectors, opinions = look_up(frame, examples, task)
         told = distributions(opinions, examples, task) if opinions else []
-        rows = vote_rows(frame, Voter.MEMORY, told, started, task)
+        near = similarities(opinions, told, task) if opinions else []
+        rows = vote_rows(frame, Voter.MEMORY, told, started, task, near)
         if task.pinned.student:
             started = time.perf_counter()
             learnt = student_distributions(vectors, opinions, examples, task) if opinions else []
@@ -62,15 +64,25 @@ def recall_frames(task: Task, frames: Iterable[pd.DataFrame]) -> Iterator[pd.Dat
         yield pd.DataFrame(rows, columns=CAST.fieldNames())
 
 
-def vote_rows(frame: pd.DataFrame, voter: Voter, told: list[Distribution], started: float, task: Task) -> list[Row]:
-    """Lay out one voter's votes on all texts of a frame; `told` holds those of the readable ones, in their order."""
-    took, answers = since(started) / max(len(frame), 1), iter(told)
+def vote_rows(
+    frame: pd.DataFrame,
+    voter: Voter,
+    told: Sequence[Distribution],
+    started: float,
+    task: Task,
+    near: Sequence[Similarities] | None = None,
+) -> list[Row]:
+    """Lay out one voter's votes on all texts of a frame; `told` and `near` hold the readable ones', in their order."""
+    took = since(started) / max(len(frame), 1)
+    answers = zip(told, near if near is not None else repeat(None), strict=False)
     # Who needs a text's vector first pays for it.
     costs = frame["latency_ms"] + took if voter == Voter.MEMORY else [took] * len(frame)
-    return [
-        named(key, vote_row(voter, [] if vector is None else next(answers), Cost(float(cost)), task))
-        for key, vector, cost in zip(frame["text_hash"], frame["vector"], costs, strict=True)
-    ]
+    silent: tuple[Distribution, None] = ([], None)
+    rows = []
+    for key, vector, cost in zip(frame["text_hash"], frame["vector"], costs, strict=True):
+        answer, similar = silent if vector is None else next(answers)
+        rows.append(named(key, vote_row(voter, answer, Cost(float(cost)), task, near=similar)))
+    return rows
 
 
 def ask_frames(task: Task, served: ServedModel | None, frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:

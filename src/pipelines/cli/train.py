@@ -53,7 +53,7 @@ def train(
     tags, experiment = {ENCODER_TAG: encoder.weights_hash}, found.settings.models.experiment
     record = TrainingRecord(described, trained.metrics, tags, experiment)
     with tempfile.TemporaryDirectory(prefix="lakehouse-") as scratch:
-        student = NamedStudent(trained.student, trained.labels)
+        student = NamedStudent(trained.student, trained.labels, training.told_by_people(examples, found.intents))
         folder = save_student(student, encoder.weights_hash, Path(scratch) / "model")
         comment = f"trained on {len(examples.owners):,} examples"
         version = register_model(client, name, folder, artifacts_of(found), comment, record)

@@ -10,6 +10,7 @@ from pipelines.columns import (
     KEY_PHRASES,
     LONG,
     SENTENCES,
+    SIMILARITIES,
     SPANS,
     STRING,
     STRINGS,
@@ -100,7 +101,7 @@ EMBEDDINGS = declare(
 
 LABELS = declare(
     "silver.labels",
-    3,
+    4,
     ("vote_id",),
     "labels",
     "One row a vote; never changed, but that a text that is redacted again loses its hash",
@@ -119,6 +120,7 @@ LABELS = declare(
     column("second_label", STRING, "Second-best label; null when there is none"),
     column("second_confidence", DOUBLE, "Probability of the second-best label"),
     column("alternatives", ALTERNATIVES, "Most probable labels, best first"),
+    column("similarities", SIMILARITIES, "How near the memory's nearest examples are; null for every other voter"),
     column("tier", STRING, "Who made it: model (the voter itself), cache (same text), cluster (a look-alike), person"),
     column("latency_ms", DOUBLE, "Time this vote took on its worker, milliseconds; 0 when it was taken over"),
     column("tokens_in", LONG, "Tokens a language model read for it; null where nobody counted"),
@@ -131,7 +133,7 @@ LABELS = declare(
     column("prompt_version", STRING, "Version in the prompt registry"),
     column("prompt_hash", STRING, "SHA-256 (hex) of the template"),
     column("label_set_hash", STRING, "Fingerprint of the intents that could be chosen"),
-    column("examples_hash", STRING, "Fingerprint of the verified examples that were shown"),
+    column("examples_hash", STRING, "Fingerprint of the verified examples that the answer rests on"),
     column("decoding", STRING, "Settings that decide the answer, as JSON"),
     column(
         "annotated_at", TIMESTAMP, "When a person labelled, as the file says; null where it does not, or for models"

@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 
 from pipelines.adapters.delta import TableStore, read_place, read_table, table_version
 from pipelines.adapters.frames import stream_rows
+from pipelines.adapters.student_files import Verified
 from pipelines.contracts import CLUSTER_MERGES, DECISIONS, EMBEDDINGS, LABELS, TICKETS_SILVER, TRAINING_EXAMPLES
 from pipelines.declaration import Table
 from pipelines.gate_settings import GateSettings
@@ -30,6 +31,7 @@ class LearningSet:
     Attributes:
         vectors: shape (examples, dimensions).
         owners: place of each example's label among the intents, and behind them for `unknown`, shape (examples,).
+        by_people: whether a person said so, in this workspace, shape (examples,).
         names: vectors of the intents' names and descriptions, and for `unknown` the mean of its examples; shape
             (intents + 1, dimensions).
         sources: how many examples are of intents.yml, of people, of models that the gate followed, and merely likely.
@@ -39,6 +41,7 @@ class LearningSet:
 
     vectors: np.ndarray
     owners: np.ndarray
+    by_people: np.ndarray
     names: np.ndarray
     sources: Counter[str]
     tables: dict[str, int]
@@ -110,11 +113,12 @@ def read_learning_set(
     cast = read_table(spark, store, LABELS, read[LABELS]).transform(may_teach, shares.gate)
     found = cast.transform(likely_rows, gold, stored, shares.likely_from, encoder_hash, MOST_EXAMPLES)
     likely = [row for row in stream_rows(found) if row["label"] in places]
+    by_people = np.array([False] * len(shown) + [bool(row["by_human"]) for row in rows])
     sources = Counter("people" if row["by_human"] else "models" for row in rows)
     sources += Counter(intents=len(shown), likely=len(likely))
     tables = {table.full_name: version for table, version in read.items()}
     names = np.vstack([vectors[len(shown) :], mean_of(examples[owners == len(intents)])])
-    return LearningSet(examples, owners, names, sources, tables, as_likely(likely, places, vectors.shape[1]))
+    return LearningSet(examples, owners, by_people, names, sources, tables, as_likely(likely, places, vectors.shape[1]))
 
 
 def read_settled(
@@ -154,6 +158,13 @@ def train(examples: LearningSet, intents: Sequence[Intent]) -> Trained:
     names = [*(intent.name for intent in intents), UNKNOWN_LABEL]
     labels = tuple(names[place] for place in student.labels) if student else ()
     return Trained(student, labels, few)
+
+
+def told_by_people(examples: LearningSet, intents: Sequence[Intent]) -> Verified:
+    """Choose what the memory takes in: what people said, `unknown` too; what models said would only confirm itself."""
+    names = [*(intent.name for intent in intents), UNKNOWN_LABEL]
+    labels = tuple(names[owner] for owner in examples.owners[examples.by_people])
+    return Verified(examples.vectors[examples.by_people].astype(np.float32), labels)
 
 
 def describe(examples: LearningSet, trained: Trained, intents: list[Intent], encoder: str) -> dict[str, str]:

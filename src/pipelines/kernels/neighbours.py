@@ -68,12 +68,14 @@ class Opinions:
         places: each label's nearest examples, nearest first, -1 where it has no more, shape (texts, labels, kept).
         cosines: plain cosines to these, -inf where there is none, shape (texts, labels, kept).
         familiarity: plain nearness of the nearest label, shape (texts,).
+        nearest: whitened cosine to each label's nearest example, -inf where it has none, shape (texts, labels).
     """
 
     shares: Floats
     places: Integers
     cosines: Vectors
     familiarity: Floats
+    nearest: Vectors
 
 
 def build_memory(examples: npt.ArrayLike, owners: Integers, names: npt.ArrayLike) -> Memory:
@@ -141,6 +143,7 @@ def compare_many(
         np.concatenate([part.places for part in parts]),
         np.concatenate([part.cosines for part in parts]),
         np.concatenate([part.familiarity for part in parts]),
+        np.concatenate([part.nearest for part in parts]),
     )
 
 
@@ -152,7 +155,8 @@ def compare_block(texts: Vectors, memory: Memory, neighbours: int, temperature: 
     seen = whitened(texts, memory.middle, memory.whitening)
     near = nearest_examples(seen, memory.white.examples, memory.owners, len(memory.white.centres), neighbours)[1]
     scores = nearness(near, exact_cosines(seen, memory.white.centres), neighbours)
-    return Opinions(softmax(scores / temperature), places[..., :keep], cosines[..., :keep], familiar.max(axis=1))
+    shares, familiarity = softmax(scores / temperature), familiar.max(axis=1)
+    return Opinions(shares, places[..., :keep], cosines[..., :keep], familiarity, near[..., 0])
 
 
 def nearness(nearest: Vectors, centres: Vectors, neighbours: int) -> Floats:

@@ -14,7 +14,7 @@ from pipelines.kernels.calibration import Calibration, default_calibration, logi
 Floats = npt.NDArray[np.float64]
 
 VOTERS = ("memory", "student", "slm")
-FEATURES = ("pooled", *VOTERS, "margin", "known", "cluster")
+FEATURES = ("pooled", *VOTERS, "margin", "known", "cluster", "lead", "apart")
 """Their order in every array.
 
 - pooled: logit of the mean, over the voters that voted, of their probability of the agreed label
@@ -23,6 +23,9 @@ FEATURES = ("pooled", *VOTERS, "margin", "known", "cluster")
 - known: logit of 1 less the memory's probability of `unknown`; `pooled` where the memory did not vote
 - cluster: share of the agreed label among labelled near-duplicates, with the weight of one source, day or cluster
   capped, less a half; 0 where there are none
+- lead: how much nearer the nearest verified example of the agreed label is than that of any other label, as cosines;
+  0 where nobody knows
+- apart: how much nearer it is than the nearest example of what people call `unknown`; 0 where nobody knows
 """
 ANCHOR = FEATURES.index("pooled")
 """What the default takes at its word."""
@@ -37,12 +40,15 @@ class Votes:
         rival: greatest probability of any other label, `unknown` too, shape (records, voters).
         unknown: the memory's probability of `unknown`, shape (records,).
         cluster: see `FEATURES`, shape (records,).
+        nearest: cosine to the nearest verified example of the agreed label, of any other one, and of `unknown`, NaN
+            where there is none, shape (records, 3).
     """
 
     given: Floats
     rival: Floats
     unknown: Floats
     cluster: Floats
+    nearest: Floats
 
 
 def vote_features(votes: Votes) -> Floats:
@@ -55,7 +61,8 @@ def vote_features(votes: Votes) -> Floats:
     margin = (given - rival).sum(axis=1) / many
     unknown = np.isnan(votes.unknown)
     known = np.where(unknown, pooled, logit(1 - np.where(unknown, 0.0, votes.unknown)))
-    return np.column_stack([pooled, each, margin, known, votes.cluster])
+    gaps = np.nan_to_num(votes.nearest[:, :1] - votes.nearest[:, 1:])
+    return np.column_stack([pooled, each, margin, known, votes.cluster, gaps])
 
 
 def default() -> Calibration:

@@ -101,10 +101,12 @@ def list_votes(votes: DataFrame) -> DataFrame:
 def _newest_versions(votes: DataFrame) -> DataFrame:
     """Keep the votes of people, and of each model voter those of the version that answered last on the text."""
     answers = F.col("failure").isNull().alias("answers")
-    last = F.max(F.struct(answers, "voted_at", "vote_id", vote_version().alias("version")))
+    last = F.max(F.struct(answers, "voted_at", "vote_id", vote_version().alias("version"), "examples_hash"))
     told = votes.withColumn("last", last.over(Window.partitionBy("text_key", "voter")))
     is_human = F.col("voter") == Voter.HUMAN.value
-    return told.where(is_human | (vote_version() == F.col("last.version"))).select(*votes.columns)
+    # The memory that knows more examples is another version of it.
+    same = (vote_version() == F.col("last.version")) & F.col("examples_hash").eqNullSafe(F.col("last.examples_hash"))
+    return told.where(is_human | same).select(*votes.columns)
 
 
 def usable(confidence: Column) -> Column:

@@ -3,7 +3,7 @@
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from pipelines.columns import ALTERNATIVES
+from pipelines.columns import ALTERNATIVES, SIMILARITIES
 from pipelines.intents import LabelSet
 
 
@@ -23,7 +23,10 @@ def as_of_today(votes: DataFrame, labels: LabelSet) -> DataFrame:
     if not labels.former:
         return votes
     listed = F.coalesce("alternatives", F.array().cast(ALTERNATIVES))
-    told = votes.withColumn("alternatives", _merged(listed, labels))
+    near = F.transform(
+        "similarities", lambda one: F.struct(_today(one["label"], labels).alias("label"), one["similarity"])
+    )
+    told = votes.withColumns({"alternatives": _merged(listed, labels), "similarities": near.cast(SIMILARITIES)})
     best, second = (F.try_element_at("alternatives", F.lit(place)) for place in (1, 2))
     is_listed = F.size("alternatives") > 0
     alone = _today(F.col("label"), labels)

@@ -16,9 +16,9 @@ from pipelines.vocabulary import Tier, Voter
 
 IDENTITY_NAMES = [field.name for field in IDENTITY]
 CAST_NAMES = [
-    "voter", "label", "confidence", "second_label", "second_confidence", "alternatives", "tier", "latency_ms",
-    "tokens_in", "tokens_out", "device", "model_name", "model_version", "model_hash", "prompt_name", "prompt_version",
-    "prompt_hash", "label_set_hash", "examples_hash", "decoding", "failure", "try_no",
+    "voter", "label", "confidence", "second_label", "second_confidence", "alternatives", "similarities", "tier",
+    "latency_ms", "tokens_in", "tokens_out", "device", "model_name", "model_version", "model_hash", "prompt_name",
+    "prompt_version", "prompt_hash", "label_set_hash", "examples_hash", "decoding", "failure", "try_no",
 ]  # fmt: skip
 CAST = uncommented([T.StructField("text_hash", T.StringType()), *(LABELS.columns[name] for name in CAST_NAMES)])
 """What voters give for each text they are shown: one row a vote."""

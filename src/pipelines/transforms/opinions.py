@@ -43,13 +43,15 @@ def pool_opinions(votes: DataFrame) -> DataFrame:
 
     Returns:
         One row a text: text_key, label, share (of the pool), second_label and second_share (of the next one),
-        opinions (by voter: voter, label, alternatives), parts (voter in `label`, its probability of the label) and
-        versions.
+        opinions (by voter: voter, label, alternatives, similarities), parts (voter in `label`, its probability of the
+        label) and versions.
     """
     models = votes.where((F.col("voter") != Voter.HUMAN.value) & F.col("label").isNotNull())
-    told = F.struct("voted_at", "vote_id", "label", "alternatives", "confidence", vote_version().alias("version"))
+    told = F.struct(
+        "voted_at", "vote_id", "label", "alternatives", "similarities", "confidence", vote_version().alias("version")
+    )
     newest = models.groupBy("text_key", "voter").agg(F.max_by(told, F.struct("voted_at", "vote_id")).alias("vote"))
-    opinion = F.struct("voter", "vote.label", _listed().alias("alternatives"), "vote.version")
+    opinion = F.struct("voter", "vote.label", _listed().alias("alternatives"), "vote.similarities", "vote.version")
     by_text = newest.groupBy("text_key").agg(F.array_sort(F.collect_list(opinion)).alias("opinions"))
     ranked = by_text.withColumn("ranked", F.array_sort(F.transform(_candidates(), _rank)))
     best = F.col("ranked")[0]
@@ -111,6 +113,9 @@ def feature_columns() -> dict[str, Column]:
         total = F.aggregate("opinions", F.lit(0.0), lambda total, one: total + of(one))
         return F.round(total / many, DECIMALS)
 
+    def is_rival(label: Column) -> Column:
+        return (label != F.col("label")) & (label != UNKNOWN_LABEL)
+
     pooled = _logit(mean(_given))
     unknown = probability_of(F.lit(UNKNOWN_LABEL), _opinion_of("memory"))
     voters = {
@@ -123,6 +128,8 @@ def feature_columns() -> dict[str, Column]:
         "margin": mean(lambda one: _given(one) - _rival(one)),
         "known": F.when(_opinion_of("memory").isNotNull(), _logit(F.lit(1.0) - unknown)).otherwise(pooled),
         "cluster": F.lit(0.0),
+        "lead": _gap(is_rival),
+        "apart": _gap(lambda label: label == UNKNOWN_LABEL),
     }
 
 
@@ -193,6 +200,18 @@ def _rival(opinion: Column) -> Column:
     """The greatest probability that an opinion gives another label."""
     others = F.filter(opinion["alternatives"], lambda share: share["label"] != F.col("label"))
     return F.coalesce(F.array_max(F.transform(others, lambda share: share["probability"])), F.lit(0.0))
+
+
+def _gap(others: Callable[[Column], Column]) -> Column:
+    """How much nearer the memory's nearest example of the label is than that of others; 0 where it lists either not."""
+    near = _opinion_of("memory")["similarities"]
+
+    def nearest(chosen: Callable[[Column], Column]) -> Column:
+        listed = F.filter(near, lambda one: chosen(one["label"]))
+        return F.array_max(F.transform(listed, lambda one: one["similarity"]))
+
+    gap = nearest(lambda label: label == F.col("label")) - nearest(others)
+    return F.coalesce(F.round(gap, DECIMALS), F.lit(0.0))
 
 
 def _listed() -> Column:
