@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pipelines.settings_base import EMBEDDED, require
 
 SlmMode = Literal["auto", "all", "off"]
-CpuPrecision = Literal["auto", "fp32", "bf16"]
+CpuPrecision = Literal["auto", "fp32", "bf16", "int8"]
 
 
 @dataclass(frozen=True)

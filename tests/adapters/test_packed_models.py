@@ -10,7 +10,8 @@ from transformers import MambaConfig, MambaForCausalLM, PreTrainedModel
 
 from pipelines.adapters.hardware import Place
 from pipelines.adapters.models import load_slm
-from pipelines.adapters.packed_models import FusedReader, PaddedReader, SharedHeadReader, open_reader
+from pipelines.adapters.packed_models import FusedReader, PaddedReader, SharedHeadReader
+from pipelines.adapters.reader_choice import open_reader
 from pipelines.adapters.registry import pin_versions
 from pipelines.errors import UnsupportedModelError
 from pipelines.kernels.label_trees import ClosedSet

@@ -39,7 +39,7 @@ from pipelines.adapters.embedded_models import cache_folder, prepare_slm, torch_
 from pipelines.adapters.hardware import Place, multiplies_bf16
 from pipelines.adapters.label_prompts import code_prompt
 from pipelines.adapters.models import LanguageModel
-from pipelines.adapters.packed_models import open_reader
+from pipelines.adapters.reader_choice import open_reader
 from pipelines.kernels.label_distributions import calibrate
 from pipelines.kernels.label_trees import Floats
 from pipelines.kernels.scoring import CPU_BUDGET, Prompt, Reader, ReadPrompt, read_prompt, score_texts

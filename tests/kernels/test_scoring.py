@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
-from pipelines.adapters.packed_models import open_reader
+from pipelines.adapters.reader_choice import open_reader
 from pipelines.errors import TextTooLongError
 from pipelines.kernels.label_distributions import calibrate
 from pipelines.kernels.label_trees import ClosedSet, Floats, Tokens

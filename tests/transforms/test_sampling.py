@@ -1,5 +1,6 @@
 """What people are asked next: by purpose, in an order that only answers change, and never twice."""
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -85,34 +86,60 @@ def test_a_contradicted_audit_row_gets_a_second_and_a_third_vote(spark: SparkSes
     assert sorted(names(contradicted_rows(rows, log, ALL, 10))) == ["differ", "first of look-alikes", "once", "twice"]
 
 
-def test_the_calibration_sample_is_of_everything_judged_by_another_lot(spark: SparkSession) -> None:
+def test_the_calibration_sample_is_of_everything_judged_to_be_known_by_another_lot(spark: SparkSession) -> None:
     ids = [f"r{number}" for number in range(6)]
     held = {"verdict": "low_confidence", "place": "quarantine"}
     decisions = [*[by_models(name) for name in ids[:3]], *[by_models(name, **held) for name in ids[3:]]]
     no_models = decision("file", text="file", parts=[("human", 1.0)])
     shed = by_models("shed", verdict="shed", place="shed")
-    rows = judged(spark, [*decisions, no_models, shed], [])
+    strange = by_models("strange", verdict="unknown_intent", place="quarantine", label="unknown")
+    rows = judged(spark, [*decisions, no_models, shed, strange], [])
     everything = GateSettings(calibration_share=1.0, audit_share=0.0)
     assert names(calibration_rows(rows, everything, 10)) == by_lot(spark, "calibration", ids)
     assert by_lot(spark, "calibration", ids) != by_lot(spark, "audit_sample", ids)
 
 
-def test_the_lowest_margins_come_first_one_a_cluster_the_labels_in_turn(spark: SparkSession) -> None:
-    margins = {"a1": ("a", 0.1), "a2": ("a", 0.2), "a3": ("a", 0.05), "b1": ("b", 0.5), "b2": ("b", 0.6), "c": ("c", 0)}
-    decisions = [by_models(name, label=label, labels=[label]) for name, (label, _) in margins.items()]
-    decisions.append(by_models("torn", label="a", labels=["a", "b"]))
-    votes = [
-        vote(label, 0.6, "memory", text=name, second_confidence=0.6 - margin)
-        for name, (label, margin) in margins.items()
-    ]
-    votes += [vote("a", 0.9, "memory", text="torn"), vote("c", 1.0, text="c", annotator_id="ann")]
-    # a1 is a look-alike of a3; c's cluster has an answer.
-    clusters = spark.createDataFrame(
-        [("a1", "a3"), ("a3", "a3"), ("a2", "a2"), ("b1", "b1"), ("b2", "c"), ("c", "c"), ("torn", "torn")],
-        "record_id string, cluster_id string",
-    )
-    found = gainful_rows(judged(spark, decisions, votes), frame(spark, LABELS, *votes), clusters, 10)
-    assert names(found) == ["torn", "b1", "a3", "a2"]
+def test_texts_are_drawn_the_likelier_the_more_doubtful_they_are_one_a_cluster(spark: SparkSession) -> None:
+    sure = {f"r{number}": 0.5 if number % 2 else 0.99 for number in range(60)}
+    decisions = [by_models(name, confidence=confidence) for name, confidence in sure.items()]
+    lots = spark.createDataFrame([(name,) for name in sure], "record_id string").select("record_id", lot("gain"))
+    order = {
+        row[0]: -math.log((row[1] + 1) / 2**32) / (sure[row[0]] * (1 - sure[row[0]]) + 0.01) for row in lots.collect()
+    }
+    by_order = sorted(sure, key=lambda name: order[name])
+    # The first has an answer, and with it its cluster; the third is a look-alike of the fourth.
+    clusters = {name: name for name in sure} | {by_order[1]: by_order[0], by_order[3]: by_order[2]}
+    of_today = spark.createDataFrame([*clusters.items()], "record_id string, cluster_id string")
+    rows = judged(spark, decisions, [vote("card", 1.0, text=by_order[0], annotator_id="ann")])
+    expected = [by_order[2], *by_order[4:]]
+    assert names(gainful_rows(rows, of_today, 100)) == expected
+    assert names(gainful_rows(rows, of_today, 7)) == expected[:7]
+    doubtful = sum(sure[name] == 0.5 for name in expected[:20])
+    assert doubtful >= 18, "a doubtful text is worth thirteen certain ones"
+
+
+@pytest.mark.parametrize(
+    ("confidence", "label", "said", "is_asked"),
+    [
+        (0.9, "billing", ["card"], True),
+        (0.9, "billing", ["card", "billing"], True),
+        (0.9, "billing", ["card", "card"], False),
+        (0.9, "billing", ["billing"], False),
+        (0.6, "billing", ["card"], False),
+        (0.9, "unknown", ["card"], False),
+    ],
+    ids=["contradicted", "people differ", "settled", "confirmed", "models were in doubt", "models know no intent"],
+)
+def test_a_calibration_row_that_one_person_contradicted_is_asked_about_again(
+    confidence: float, label: str, said: list[str], is_asked: bool, spark: SparkSession
+) -> None:
+    settings = GateSettings(audit_share=0.0, calibration_share=1.0)
+    first = by_models("r", verdict="low_confidence", place="quarantine", confidence=confidence, label=label)
+    after = decision("r", text="r", decision_no=2, parts=[("human", 1.0), ("memory", 0.2)], label=said[0])
+    votes = [vote(one, 1.0, text="r", annotator_id=f"p{place}") for place, one in enumerate(said)]
+    rows = judged(spark, [first, after], votes)
+    found = names(contradicted_rows(rows, frame(spark, DECISIONS, first, after), settings, 10))
+    assert found == ["r"] * is_asked
 
 
 def test_people_see_redacted_texts_and_all_labels_by_name(spark: SparkSession) -> None:

@@ -56,9 +56,10 @@ class BatchWrite:
 
 def read_table(spark: SparkSession, store: TableStore, table: Table, version: int | None = None) -> DataFrame:
     """Read a table's declared columns, as they are now or as they were at a version; null where it had one not yet."""
-    name = store.name(table)
-    # A version by SQL: with the reader's option the columns of today are read from the files of then, and not found.
-    stored = spark.read.table(name) if version is None else spark.sql(f"SELECT * FROM {name} VERSION AS OF {version}")
+    reader = spark.read if version is None else spark.read.option("versionAsOf", version)
+    # A version by its path where there is one: by name, the columns of today would be looked for in the files of then.
+    by_path = version is not None and not store.catalog
+    stored = reader.format("delta").load(store.path(table)) if by_path else reader.table(store.name(table))
     later = [field for field in table.columns if field.name not in stored.columns]
     return stored.withColumns({field.name: F.lit(None).cast(field.dataType) for field in later}).select(
         *table.column_names

@@ -14,11 +14,16 @@ Network = TypeVar("Network", bound="torch.nn.Module")
 
 @dataclass(frozen=True)
 class Place:
-    """A device, and the type of the weights there; `name` is what votes say of it."""
+    """A device, and the type of the weights there; `name` is what votes say of it.
+
+    Attributes:
+        whole: whether a language model multiplies in whole numbers of 8 bits, where it can.
+    """
 
     device: str
     dtype: "torch.dtype"
     name: str
+    whole: bool = False
 
     def take(self, network: Network) -> Network:
         """Bring a network here, ready to answer, not to learn."""
@@ -33,7 +38,8 @@ def choose_place(precision: CpuPrecision) -> Place:
     another.
 
     Args:
-        precision: on a CPU; `auto` is bf16 where it has units that multiply bf16 matrices, else fp32.
+        precision: on a CPU; `auto` is bf16 where it has units that multiply bf16 matrices, int8 where it has
+            instructions for bytes, else fp32. With int8 all that is no language model stays in fp32.
     """
     import torch
 
@@ -42,7 +48,8 @@ def choose_place(precision: CpuPrecision) -> Place:
         return Place("cuda", torch.bfloat16, "cuda")
     if precision == "bf16" or (precision == "auto" and multiplies_bf16()):
         return Place("cpu", torch.bfloat16, "cpu-bf16")
-    return Place("cpu", torch.float32, "cpu")
+    whole = precision == "int8" or (precision == "auto" and multiplies_bytes())
+    return Place("cpu", torch.float32, "cpu", whole)
 
 
 def multiplies_bf16() -> bool:
@@ -51,3 +58,10 @@ def multiplies_bf16() -> bool:
 
     # It has no public name in all the versions of torch that will do; AMX without bf16 was never built.
     return bool(torch.cpu._is_amx_tile_supported())
+
+
+def multiplies_bytes() -> bool:
+    """Tell whether the CPU adds up products of bytes in one instruction (VNNI); without it they are no faster."""
+    import torch
+
+    return bool(torch.cpu._is_vnni_supported())

@@ -84,9 +84,15 @@ def load_reader(model: PinnedModel, tracking_uri: str) -> "Reader":
     Raises:
         UnsupportedModelError: when it cannot keep what it has read.
     """
-    from pipelines.adapters.packed_models import open_reader
+    from pipelines.adapters.reader_choice import open_reader
 
     return open_reader(load_slm(model, tracking_uri).network, choose_place(model.precision))
+
+
+def place_of_slm(model: PinnedModel, tracking_uri: str) -> str:
+    """Say where a language model runs and in which numbers, as its votes do."""
+    name = choose_place(model.precision).name
+    return f"{name}-int8" if load_reader(model, tracking_uri).whole else name
 
 
 @lru_cache(maxsize=2)

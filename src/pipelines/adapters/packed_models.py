@@ -1,11 +1,10 @@
-"""Hugging Face causal language models as readers of packed texts.
+"""Hugging Face causal language models as readers of packed texts: three ways; `reader_choice` takes one.
 
-Three ways, the first that fits is taken. Models laid out like Llama run fused. Others that ask transformers' registry
-for their attention get ours: texts stay packed and share the head's keys. What is left gets padded batches and a copy
-of the head for each text. A way is only taken when it answers a small prompt as the plain model does.
+Models laid out like Llama run fused. Others that ask transformers' registry for their attention get ours: texts stay
+packed and share the head's keys. What is left gets padded batches and a copy of the head for each text.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -13,21 +12,16 @@ from dataclasses import dataclass, field
 import torch
 from transformers import AttentionInterface, DynamicCache, PreTrainedModel
 
-from pipelines.adapters.hardware import Place
 from pipelines.errors import UnsupportedModelError
-from pipelines.kernels.fused_llama import FusedLlama, fuse
-from pipelines.kernels.label_trees import ClosedSet, Floats, Tokens
+from pipelines.kernels.fused_llama import FusedLlama
+from pipelines.kernels.label_trees import Tokens
 from pipelines.kernels.packing import Packed
 from pipelines.kernels.prefix_attention import Places, attend, find_places, table
-from pipelines.kernels.scoring import Head, Prompt, Reader, read_prompt, score_texts
+from pipelines.kernels.scoring import Head
 
 OURS = "lakehouse_shared_head"
 UNLIMITED = 1_000_000
 """Tokens that a model reads which names no limit."""
-PROBE = Prompt((5, 3, 7, 4, 6, 2), (6, 5), ClosedSet(((3,), (4, 5), (4, 6, 3))))
-PROBE_TEXTS = ((8, 3, 5, 9, 4), (), (7, 7))
-APART = 1e-3
-"""How far two ways of computing in fp32 may lie apart, in nats."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +69,8 @@ AttentionInterface.register(OURS, shared_head_attention)
 
 class PaddedReader:
     """Reads with the model as it is: texts padded to the longest, each with a copy of the head before it."""
+
+    whole = False
 
     def __init__(self, network: PreTrainedModel) -> None:
         self.network = network
@@ -144,9 +140,10 @@ class SharedHeadReader(PaddedReader):
 class FusedReader(PaddedReader):
     """Reads with our own forward pass."""
 
-    def __init__(self, network: PreTrainedModel, fused: FusedLlama) -> None:
+    def __init__(self, network: PreTrainedModel, fused: FusedLlama, whole: bool = False) -> None:
         super().__init__(network)
-        self.fused = fused
+        self.fused = fused.in_whole_numbers() if whole else fused
+        self.whole = whole
 
     def read_head(self, tokens: Tokens) -> Head:
         """Compute the keys and values of a head, in the type of all others."""
@@ -175,74 +172,3 @@ def narrowed(network: PreTrainedModel, rows: torch.Tensor | None) -> Iterator[No
         yield
     finally:
         network.set_output_embeddings(whole)
-
-
-def open_reader(network: PreTrainedModel, place: Place | None = None) -> Reader:
-    """Choose how a model reads packed texts: the fastest way that answers as the model itself does.
-
-    The ways are compared in fp32, before the model goes to its place: in bf16 two right ones lie nats apart where
-    answers are unlikely.
-
-    Args:
-        network: a causal language model in eval mode; it becomes fp32, then what its place wants.
-        place: where it goes, as the module that it is; None: it stays.
-
-    Raises:
-        UnsupportedModelError: when no way does (a model without attention, say).
-    """
-    # It may have been at its place already, for a reader that was forgotten since.
-    expected = answer_plainly(network.float())
-    for build in (build_fused, SharedHeadReader, PaddedReader):
-        if agrees(build, network, expected):
-            return build(place.take(network) if place else network)
-    raise UnsupportedModelError(
-        f"Model {type(network).__name__} answers differently when the head of a prompt is kept; choose a causal "
-        "language model with plain attention in every layer."
-    )
-
-
-def build_fused(network: PreTrainedModel) -> FusedReader:
-    """Join the weights of a model laid out like Llama.
-
-    Raises:
-        UnsupportedModelError: when it is laid out otherwise.
-    """
-    config = network.config
-    known = (
-        getattr(config, "hidden_act", None) in ("silu", "swish") and network.dtype == next(network.parameters()).dtype
-    )
-    fused = fuse(network, config.num_attention_heads, config.rms_norm_eps) if known else None
-    if fused is None:
-        raise UnsupportedModelError(f"Model {type(network).__name__} is not laid out like Llama.")
-    return FusedReader(network, fused)
-
-
-def agrees(build: Callable[[PreTrainedModel], Reader], network: PreTrainedModel, expected: Floats) -> bool:
-    """Say whether a way of reading gives the expected answer; a way that breaks does not."""
-    try:
-        reader = build(network)
-        given = score_texts(reader, read_prompt(reader, PROBE), PROBE_TEXTS)
-    except (UnsupportedModelError, RuntimeError, ValueError, TypeError, AttributeError, KeyError, IndexError):
-        return False
-    return bool(abs(given - expected).max() <= APART)
-
-
-@torch.inference_mode()
-def answer_plainly(network: PreTrainedModel) -> Floats:
-    """Answer the probe with one plain forward pass for each text and code."""
-    device, labels = next(network.parameters()).device, PROBE.labels
-    answers = []
-    for text in PROBE_TEXTS:
-        before = [*PROBE.head, *text, *PROBE.tail]
-        logs = [
-            network(torch.tensor([[*before, *code]], device=device)).logits[0].float().log_softmax(-1)
-            for code in labels.codes
-        ]
-        answers.append(
-            [
-                sum(float(log[len(before) - 1 + place, token]) for place, token in enumerate(code))
-                for log, code in zip(logs, labels.codes, strict=True)
-            ]
-        )
-    summed = torch.tensor(answers, dtype=torch.float64)
-    return summed.log_softmax(-1).numpy()

@@ -58,11 +58,13 @@ class Cost:
     Attributes:
         latency_ms: on its worker, or in requests.
         tokens_in, tokens_out: read and written by a language model; None where nobody counted.
+        device: where it ran; None: where the encoder does.
     """
 
     latency_ms: float
     tokens_in: int | None = None
     tokens_out: int | None = None
+    device: str | None = None
 
 
 def by_probability(shares: Distribution) -> Distribution:
@@ -103,7 +105,6 @@ def vote_row(
     `near` is the memory's alone.
     """
     best, second = ([*answer, (None, None), (None, None)])[:2]
-    by_slm = voter == Voter.SLM
     return {
         "voter": voter.value,
         "label": best[0],
@@ -116,7 +117,7 @@ def vote_row(
         "latency_ms": cost.latency_ms,
         "tokens_in": cost.tokens_in,
         "tokens_out": cost.tokens_out,
-        "device": "endpoint" if by_slm and task.served else choose_place(task.pinned.encoder.precision).name,
+        "device": cost.device or choose_place(task.pinned.encoder.precision).name,
         **versions(voter, task),
         "failure": None if answer else failure,
         "try_no": 1,

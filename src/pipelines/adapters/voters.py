@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.adapters.memory_voter import Examples, distributions, recall, remember, remember_people, similarities
-from pipelines.adapters.models import load_encoder, load_head
+from pipelines.adapters.models import load_encoder, load_head, place_of_slm
 from pipelines.adapters.served_model import ServedModel
 from pipelines.adapters.slm_voter import Asked, render, score
 from pipelines.adapters.student_voter import student_distributions
@@ -144,9 +144,9 @@ def ask_coded(texts: Sequence[str], task: Task) -> list[Row]:
 
 def slm_rows(answers: Sequence[Told | None], started: float, task: Task) -> list[Row]:
     """Lay out the language model's votes, each charged with its share of the time."""
-    took = since(started) / max(len(answers), 1)
+    took, device = since(started) / max(len(answers), 1), place_of_slm(needed(task.pinned), task.tracking_uri)
     return [
-        vote_row(Voter.SLM, one.shares if one else [], Cost(took, one.tokens if one else None, 0), task)
+        vote_row(Voter.SLM, one.shares if one else [], Cost(took, one.tokens if one else None, 0, device), task)
         for one in answers
     ]
 

@@ -125,7 +125,7 @@ LABELS = declare(
     column("latency_ms", DOUBLE, "Time this vote took on its worker, milliseconds; 0 when it was taken over"),
     column("tokens_in", LONG, "Tokens a language model read for it; null where nobody counted"),
     column("tokens_out", LONG, "Tokens a language model wrote for it; null where nobody counted"),
-    column("device", STRING, "Where the model ran: cpu, cpu-bf16, cuda or endpoint"),
+    column("device", STRING, "Where the model ran: cpu, cpu-bf16, cpu-int8, cuda or endpoint"),
     column("model_name", STRING, "Registered model, or file for human votes"),
     column("model_version", STRING, "Version in the registry"),
     column("model_hash", STRING, "SHA-256 (hex) of the weights"),

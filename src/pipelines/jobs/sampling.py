@@ -56,7 +56,7 @@ def sample(
         Purpose.SECOND_VOTE: judged.transform(contradicted_rows, decisions, gate, budget),
         Purpose.CALIBRATION: judged.transform(calibration_rows, gate, budget),
         # What may not teach anybody is not asked for its teaching: doubtful rows would crowd the random samples.
-        Purpose.GAIN: judged.transform(may_teach, gate).transform(gainful_rows, votes, clusters, budget),
+        Purpose.GAIN: judged.transform(may_teach, gate).transform(gainful_rows, clusters, budget),
     }
     shares = {
         Purpose.AUDIT: settings.audit,

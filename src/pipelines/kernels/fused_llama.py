@@ -7,14 +7,14 @@ products is computed in fp32, whatever the weights' type.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch.nn import functional
 
 from pipelines.kernels.packing import Packed
 from pipelines.kernels.prefix_attention import Places, Table, attend, find_places
-from pipelines.kernels.products import add_linear, linear, rounded_linear
+from pipelines.kernels.products import Weight, add_linear, linear, rounded_linear, to_whole
 
 Parameters = dict[str, torch.nn.Parameter]
 Rotary = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
@@ -31,12 +31,12 @@ class Layer:
     """Weights of one layer, the products' as (outputs, inputs)."""
 
     first_norm: torch.Tensor
-    qkv: torch.Tensor
+    qkv: Weight
     qkv_bias: torch.Tensor | None
-    out: torch.Tensor
+    out: Weight
     second_norm: torch.Tensor
-    gate_up: torch.Tensor
-    down: torch.Tensor
+    gate_up: Weight
+    down: Weight
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,10 @@ class FusedLlama:
     def kept(self) -> torch.dtype:
         """The type of all that is passed on from layer to layer, the head's keys and values too."""
         return torch.float32 if self.embedding.device.type == "cpu" else self.embedding.dtype
+
+    def in_whole_numbers(self) -> "FusedLlama":
+        """Round the weights of all layers' products; the output layer's stay, few of its rows are read."""
+        return replace(self, layers=tuple(round_layer(layer) for layer in self.layers))
 
     def read(self, head: Cache, packed: Packed, rows: torch.Tensor | None) -> torch.Tensor:
         """Give the logits at the read places; see `scoring.Reader`."""
@@ -175,6 +179,17 @@ def join_layer(parameters: Parameters, prefix: str) -> Layer:
         second_norm,
         join([parameters[f"{prefix}{name}.weight"] for name in GATE_UP]),
         parameters[f"{prefix}{DOWN}.weight"].data,
+    )
+
+
+def round_layer(layer: Layer) -> Layer:
+    """Round the weights of a layer's products."""
+    return replace(
+        layer,
+        qkv=to_whole(layer.qkv),
+        out=to_whole(layer.out),
+        gate_up=to_whole(layer.gate_up),
+        down=to_whole(layer.down),
     )
 
 

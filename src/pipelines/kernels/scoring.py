@@ -63,6 +63,11 @@ class Reader(Protocol):
         ...
 
     @property
+    def whole(self) -> bool:
+        """Whether it multiplies in whole numbers."""
+        ...
+
+    @property
     def longest(self) -> int:
         """The most tokens of a whole prompt."""
         ...
