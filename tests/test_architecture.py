@@ -207,7 +207,7 @@ def test_the_core_imports_without_torch_presidio_and_their_like() -> None:
     # Imported only where a model is at work.
     needing = {
         "pipelines.__main__",
-        *(f"pipelines.adapters.{name}" for name in ("coded_voter", "label_prompts", "packed_models")),
+        *(f"pipelines.adapters.{name}" for name in ("coded_voter", "label_prompts", "packed_models", "reader_choice")),
         *(
             f"pipelines.kernels.{name}"
             for name in (

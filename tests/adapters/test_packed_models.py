@@ -8,6 +8,7 @@ import pytest
 import torch
 from transformers import MambaConfig, MambaForCausalLM, PreTrainedModel
 
+from pipelines.adapters import reader_choice
 from pipelines.adapters.hardware import Place
 from pipelines.adapters.models import load_slm
 from pipelines.adapters.packed_models import FusedReader, PaddedReader, SharedHeadReader
@@ -115,3 +116,34 @@ def test_a_model_that_is_at_its_place_already_can_be_opened_again() -> None:
     network, place = grown(tiny_llama), Place("cpu", torch.bfloat16, "cpu-bf16")
     assert [type(open_reader(network, place)) for _ in range(2)] == [FusedReader, FusedReader]
     assert network.dtype == torch.bfloat16
+
+
+BYTES = Place("cpu", torch.float32, "cpu", whole=True)
+
+
+def test_in_whole_numbers_the_embedded_model_answers_nearly_as_in_fp32(model_registry: str) -> None:
+    pinned = pin_versions(model_registry, ModelSettings(), slm_needed=True)
+    assert pinned.slm is not None
+    network = copy.deepcopy(load_slm(pinned.slm, model_registry).network).float()
+    prompt = Prompt(tuple(range(1000, 1040)), (198, 520), ClosedSet(((50,), (51,), (52,), (53, 7))))
+    texts = random_texts(40, 30, 1, vocabulary=49_000)
+    exact = open_reader(network)
+    expected = score_texts(exact, read_prompt(exact, prompt), texts)
+    reader = open_reader(network, BYTES)
+    assert reader.whole
+    given = score_texts(reader, read_prompt(reader, prompt), texts)
+    assert 0 < abs(np.exp(given) - np.exp(expected)).max() < 0.2
+    assert abs(np.exp(given) - np.exp(expected)).mean() < 0.02
+
+
+def test_a_model_whose_answers_whole_numbers_would_change_stays_in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert open_reader(grown(tiny_llama), BYTES).whole
+    monkeypatch.setattr(reader_choice, "ROUNDED_APART", 0.0)
+    reader = open_reader(grown(tiny_llama), BYTES)
+    assert not reader.whole
+    logs, plain = score_texts(reader, read_prompt(reader, PROMPT), TEXTS), open_reader(grown(tiny_llama))
+    assert np.array_equal(logs, score_texts(plain, read_prompt(plain, PROMPT), TEXTS))
+
+
+def test_a_model_that_is_not_read_fused_stays_in_fp32() -> None:
+    assert not open_reader(grown(tiny_gpt2), BYTES).whole

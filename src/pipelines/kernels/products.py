@@ -49,7 +49,7 @@ def to_whole(weight: Weight) -> WholeWeight:
     """Round a weight of shape (outputs, inputs), each output by its own greatest number."""
     if isinstance(weight, WholeWeight):
         return weight
-    codes, scales = round_rows(weight.float().contiguous())
+    codes, scales = round_rows(weight.float())
     return WholeWeight(codes.t(), scales)
 
 
@@ -96,10 +96,10 @@ def round_rows(rows: torch.Tensor) -> tuple[torch.Tensor, Floats]:
     """Round each row to whole numbers by its greatest one: codes, and what one of each row is worth.
 
     Args:
-        rows: fp32, contiguous, shape (rows, columns).
+        rows: fp32, shape (rows, columns).
     """
-    codes, scales = torch.empty_like(rows, dtype=torch.int8), np.empty(len(rows), dtype=np.float32)
-    numbers = rows.numpy()
+    codes, scales = torch.empty(rows.shape, dtype=torch.int8), np.empty(len(rows), dtype=np.float32)
+    numbers = rows.contiguous().numpy()
     write_codes(numbers, numbers.view(np.int32), codes.numpy(), scales, scales.view(np.int32))
     return codes, scales
 

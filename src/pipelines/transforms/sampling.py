@@ -103,8 +103,8 @@ def gainful_rows(judged: DataFrame, clusters: DataFrame, budget: int) -> DataFra
     What a label tells is taken to be the variance of its outcome, p (1 - p) where the models find their label right
     with probability p, and `LEAST_WORTH` more. Texts are drawn in proportion to it, without putting back (Efraimidis
     and Spirakis, 2006), by lot. The least certain ones alone would be of few kinds: on 77 intents, 27 of them unknown,
-    they teach what is unknown so much worse that a third less reaches gold. Clusters that a person has voted in are
-    left out.
+    they teach what is unknown so much worse that a third less can be told from errors. Clusters that a person has voted
+    in are left out.
 
     Args:
         judged: what `with_people` gave.
