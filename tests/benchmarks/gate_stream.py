@@ -43,7 +43,7 @@ CALIBRATED = 0.82
 VOTES = 1_000
 VOTES_AN_AUDIT = 1.18
 """Planned: 5 % slips and 3 % wrong labels take two further votes each."""
-AUDITED = 700
+AUDITED = 1_100
 """Tickets in the audit's share: more than are audited, since some do not reach the gate."""
 CALIBRATING = 300
 NO_SHARES = {"audit": 0.0, "second_votes": 0.0, "calibration": 0.0}

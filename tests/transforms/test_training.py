@@ -4,7 +4,7 @@ from pyspark.sql import SparkSession
 
 from pipelines.contracts import DECISIONS, EMBEDDINGS, LABELS, TICKETS_SILVER, TRAINING_EXAMPLES
 from pipelines.gate_settings import GateSettings
-from pipelines.transforms.training import learning_rows, likely_rows, may_teach, stranger_rows
+from pipelines.transforms.training import learning_rows, likely_rows, may_teach, told_rows
 from tests.builders import Values, decision, frame, record, vote
 
 
@@ -59,20 +59,27 @@ def test_what_a_certificate_rests_on_teaches_nobody(spark: SparkSession) -> None
     assert min(len(audited), len(calibrating), len(audited ^ calibrating)) > 5
 
 
-def test_unknown_is_learnt_from_what_people_call_so_and_from_nothing_else(spark: SparkSession) -> None:
+def test_what_people_say_of_records_outside_gold_is_learnt_from_and_nothing_else(spark: SparkSession) -> None:
     unknown = {"verdict": "unknown_intent", "label": "unknown", "place": "quarantine"}
     by_people = {**unknown, "parts": [("human", 1.0), ("memory", 0.2)]}
+    against = {"verdict": "disagreement", "reason": "labels_disagree", "label": "refund", "place": "quarantine"}
     log = [
         decision("said", **by_people),
         decision("by models", **{**unknown, "parts": [("memory", 0.9)]}),
         decision("by people, a label that is gone", **{**by_people, "label": "fax"}),
+        decision("against sure models", **{**against, "parts": [("human", 1.0), ("memory", 0.1)]}),
+        decision("models are surer", **{**against, "parts": [("human", None), ("memory", 0.99)]}),
+        decision("people differ", **{**against, "reason": "people_disagree", "parts": [("human", 1.0)]}),
         decision("thought better of", **by_people),
         decision("thought better of", decision_no=2),
     ]
     names = {str(row["record_id"]) for row in log}
     tickets = frame(spark, TICKETS_SILVER, *[record(name, cluster_id=f"cluster of {name}") for name in sorted(names)])
-    rows = frame(spark, DECISIONS, *log).transform(stranger_rows, tickets).collect()
-    assert [tuple(row) for row in rows] == [("said", "unknown", "cluster of said", ["human", "memory"])]
+    rows = frame(spark, DECISIONS, *log).transform(told_rows, tickets).collect()
+    assert sorted(tuple(row) for row in rows) == [
+        ("against sure models", "refund", "cluster of against sure models", ["human", "memory"]),
+        ("said", "unknown", "cluster of said", ["human", "memory"]),
+    ]
 
 
 def cast(text: str, label: str, *numbers: float, **changes: object) -> list[Values]:

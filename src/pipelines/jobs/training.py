@@ -16,7 +16,7 @@ from pipelines.gate_settings import GateSettings
 from pipelines.intents import Intent, examples_hash, label_set_hash, name_text
 from pipelines.kernels.student import LEAST_EXAMPLES, Likely, Student, fit_student
 from pipelines.transforms.clusters import current_clusters
-from pipelines.transforms.training import learning_rows, likely_rows, may_teach, stranger_rows
+from pipelines.transforms.training import learning_rows, likely_rows, may_teach, told_rows
 from pipelines.vocabulary import UNKNOWN_LABEL, Place
 
 Encode = Callable[[Sequence[str]], np.ndarray]
@@ -87,7 +87,7 @@ def read_learning_set(
     encode: Encode,
     shares: Shares,
 ) -> LearningSet:
-    """Collect the verified examples of intents.yml, accepted gold, what people call unknown, and likely texts.
+    """Collect the verified examples of intents.yml, accepted gold, what else people said, and likely texts.
 
     No text is encoded twice.
 
@@ -102,8 +102,8 @@ def read_learning_set(
     places = {intent.name: place for place, intent in enumerate(intents)} | {UNKNOWN_LABEL: len(intents)}
     read = {table: table_version(spark, store, table) for table in (TRAINING_EXAMPLES, EMBEDDINGS, LABELS, DECISIONS)}
     stored = read_table(spark, store, EMBEDDINGS, read[EMBEDDINGS])
-    gold, strangers = read_settled(spark, store, read, shares.gate)
-    settled = gold.select(*strangers.columns).unionByName(strangers)
+    gold, told = read_settled(spark, store, read, shares.gate)
+    settled = gold.select(*told.columns).unionByName(told)
     learnt = settled.transform(learning_rows, stored, encoder_hash, MOST_EXAMPLES)
     rows = [row for row in stream_rows(learnt) if row["label"] in places]
     shown = [(text, place) for place, intent in enumerate(intents) for text in intent.examples]
@@ -124,14 +124,14 @@ def read_learning_set(
 def read_settled(
     spark: SparkSession, store: TableStore, read: Mapping[Table, int], gate: GateSettings
 ) -> tuple[DataFrame, DataFrame]:
-    """Read what is settled and may teach, with the clusters of today: gold, and what people call unknown."""
+    """Read what is settled and may teach, with the clusters of today: gold, and what people said of others."""
     merges = read_table(spark, store, CLUSTER_MERGES)
     tickets = read_table(spark, store, TICKETS_SILVER)
-    strangers = read_table(spark, store, DECISIONS, read[DECISIONS]).transform(stranger_rows, tickets)
+    told = read_table(spark, store, DECISIONS, read[DECISIONS]).transform(told_rows, tickets)
     gold = read_place(spark, store, Place.GOLD, read[TRAINING_EXAMPLES])
     return (
         gold.transform(may_teach, gate).transform(current_clusters, merges),
-        strangers.transform(may_teach, gate).transform(current_clusters, merges),
+        told.transform(may_teach, gate).transform(current_clusters, merges),
     )
 
 

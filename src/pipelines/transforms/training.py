@@ -7,7 +7,7 @@ from pipelines.gate_settings import GateSettings
 from pipelines.transforms.agreement import newest_decisions
 from pipelines.transforms.cascade import opinions
 from pipelines.transforms.lots import in_audit, in_calibration
-from pipelines.vocabulary import UNKNOWN_LABEL, Verdict, Voter
+from pipelines.vocabulary import UNKNOWN_LABEL, Reason, Verdict, Voter
 
 CHEAP = (Voter.MEMORY.value, Voter.STUDENT.value)
 
@@ -23,19 +23,23 @@ def may_teach(rows: DataFrame, gate: GateSettings) -> DataFrame:
     return rows.where(~held_out).select(*rows.columns)
 
 
-def stranger_rows(decisions: DataFrame, tickets: DataFrame) -> DataFrame:
-    """Choose the records that people say are of no known intent: what a student learns `unknown` from.
+def told_rows(decisions: DataFrame, tickets: DataFrame) -> DataFrame:
+    """Choose the records outside gold about which people say what they are: they teach most.
+
+    These are of no known intent, or models that are sure of another label keep them in quarantine. Where people differ
+    nobody has said anything yet.
 
     Args:
         decisions: gold.decisions.
         tickets: silver.tickets.
 
     Returns:
-        record_id, label (`unknown`), cluster_id, voters; they stand in quarantine.
+        record_id, label (people's), cluster_id, voters.
     """
-    by_people = F.exists("parts", lambda part: part["label"] == Voter.HUMAN.value)
+    by_people = F.exists("parts", lambda part: (part["label"] == Voter.HUMAN.value) & (part["probability"] > 0))
     is_stranger = (F.col("verdict") == Verdict.UNKNOWN_INTENT.value) & (F.col("label") == UNKNOWN_LABEL)
-    told = decisions.transform(newest_decisions).where(is_stranger & by_people)
+    is_contradicted = F.col("reason").eqNullSafe(Reason.LABELS_DISAGREE.value)
+    told = decisions.transform(newest_decisions).where((is_stranger | is_contradicted) & by_people)
     voters = F.transform("parts", lambda part: part["label"]).alias("voters")
     known = told.join(tickets.select("record_id", "cluster_id"), on="record_id", how="inner")
     return known.select("record_id", "label", "cluster_id", voters)
@@ -48,7 +52,7 @@ def learning_rows(gold: DataFrame, embeddings: DataFrame, encoder_hash: str, mos
     people first, then by hash of the record.
 
     Args:
-        gold: current rows of gold.training_examples; those of `stranger_rows` as well.
+        gold: current rows of gold.training_examples; those of `told_rows` as well.
         embeddings: rows of silver.embeddings.
         encoder_hash: whose vectors.
         most: examples of a label.
