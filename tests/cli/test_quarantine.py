@@ -28,7 +28,7 @@ def workspace(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
     root = make_workspace(tmp_path_factory.mktemp("quarantine"), INTENTS)
     with (root / "lakehouse.yml").open("a", encoding="utf-8") as file:
         file.write("gate: {audit_share: 0.2, calibration_share: 0.35}\n")
-    texts = {CARD: "<PERSON> lost a card", REFUND: "a refund, [/maybe]", OTHER: "=nobody knows"}
+    texts = {CARD: "<PERSON> lost a card", REFUND: "=a refund, [/maybe]", OTHER: "=nobody knows"}
     spans = {CARD: [("text", "PERSON", 0, 4, 0.9)]}
     records = [record(name, text=text, spans=spans.get(name, [])) for name, text in texts.items()]
     votes = [
@@ -97,17 +97,17 @@ def test_texts_go_out_to_people_and_come_back_as_votes(
 ) -> None:
     sheet, lines = tmp_path / "next.csv", tmp_path / "next.jsonl"
     assert printed("annotate", "sample", "--budget", "2", "--out", str(sheet))["by_purpose"] == {
-        "audit": 1, "calibration": 1,
+        "audit": 1, "gain": 1,
     }  # fmt: skip
     before = sheet.read_bytes()
     printed("annotate", "sample", "--budget", "2", "--out", str(sheet))
     assert sheet.read_bytes() == before
     printed("annotate", "sample", "--budget", "9", "--out", str(lines))
     asked = [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
-    assert {one["record_id"] for one in asked} == {CARD, REFUND, OTHER}
+    assert {one["record_id"] for one in asked} == {CARD, REFUND}, "what calibrates is known"
     with sheet.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["purpose"] for row in rows] == ["audit", "calibration"]
+    assert [row["purpose"] for row in rows] == ["audit", "gain"]
     assert (rows[0]["text"], rows[0]["candidates"]) == ("<PERSON> lost a card", "card | refund")
     assert not rows[1]["text"].startswith("=")
     with sheet.open("w", encoding="utf-8", newline="") as file:
