@@ -16,7 +16,7 @@ from pipelines.adapters.reader_choice import open_reader
 from pipelines.adapters.registry import pin_versions
 from pipelines.errors import UnsupportedModelError
 from pipelines.kernels.label_trees import ClosedSet
-from pipelines.kernels.scoring import Prompt, read_prompt, score_texts
+from pipelines.kernels.scoring import Prompt, Reader, read_prompt, score_texts
 from pipelines.labelling_settings import ModelSettings
 from tests.kernels.networks import grown, tiny_gpt2, tiny_gptj, tiny_granite, tiny_llama, tiny_qwen
 from tests.kernels.test_scoring import random_texts, whole_prompts
@@ -86,21 +86,26 @@ def test_the_embedded_model_answers_as_to_whole_prompts(model_registry: str) -> 
     assert (given.argmax(axis=1) == expected.argmax(axis=1)).all()
 
 
-def test_in_bf16_the_embedded_model_answers_nearly_as_in_fp32(model_registry: str) -> None:
-    """Its right ways lie nats apart in bf16 where an answer is unlikely, so they must have been compared in fp32."""
-    pinned = pin_versions(model_registry, ModelSettings(), slm_needed=True)
+def moved_at(place: Place, registry: str) -> tuple[Reader, np.ndarray]:
+    """Read random texts with the embedded model at a place: the reader, and how far each probability is from fp32's."""
+    pinned = pin_versions(registry, ModelSettings(), slm_needed=True)
     assert pinned.slm is not None
-    network = copy.deepcopy(load_slm(pinned.slm, model_registry).network).float()
+    network = copy.deepcopy(load_slm(pinned.slm, registry).network).float()
     prompt = Prompt(tuple(range(1000, 1040)), (198, 520), ClosedSet(((50,), (51,), (52,), (53, 7))))
     texts = random_texts(40, 30, 1, vocabulary=49_000)
     exact = open_reader(network)
     expected = score_texts(exact, read_prompt(exact, prompt), texts)
-    reader = open_reader(network, Place("cpu", torch.bfloat16, "cpu-bf16"))
+    reader = open_reader(network, place)
     assert isinstance(reader, FusedReader)
+    return reader, abs(np.exp(score_texts(reader, read_prompt(reader, prompt), texts)) - np.exp(expected))
+
+
+def test_in_bf16_the_embedded_model_answers_nearly_as_in_fp32(model_registry: str) -> None:
+    """Its right ways lie nats apart in bf16 where an answer is unlikely, so they must have been compared in fp32."""
+    reader, moved = moved_at(Place("cpu", torch.bfloat16, "cpu-bf16"), model_registry)
     assert reader.weight.dtype == torch.bfloat16
-    given = score_texts(reader, read_prompt(reader, prompt), texts)
-    assert abs(np.exp(given) - np.exp(expected)).max() < 0.1
-    assert abs(np.exp(given) - np.exp(expected)).mean() < 0.01
+    assert moved.max() < 0.1
+    assert moved.mean() < 0.01
 
 
 def test_a_model_that_goes_to_bf16_is_read_there_the_same_way() -> None:
@@ -118,32 +123,24 @@ def test_a_model_that_is_at_its_place_already_can_be_opened_again() -> None:
     assert network.dtype == torch.bfloat16
 
 
-BYTES = Place("cpu", torch.float32, "cpu", whole=True)
+BYTES = Place("cpu", torch.float32, "cpu", int8=True)
 
 
-def test_in_whole_numbers_the_embedded_model_answers_nearly_as_in_fp32(model_registry: str) -> None:
-    pinned = pin_versions(model_registry, ModelSettings(), slm_needed=True)
-    assert pinned.slm is not None
-    network = copy.deepcopy(load_slm(pinned.slm, model_registry).network).float()
-    prompt = Prompt(tuple(range(1000, 1040)), (198, 520), ClosedSet(((50,), (51,), (52,), (53, 7))))
-    texts = random_texts(40, 30, 1, vocabulary=49_000)
-    exact = open_reader(network)
-    expected = score_texts(exact, read_prompt(exact, prompt), texts)
-    reader = open_reader(network, BYTES)
-    assert reader.whole
-    given = score_texts(reader, read_prompt(reader, prompt), texts)
-    assert 0 < abs(np.exp(given) - np.exp(expected)).max() < 0.2
-    assert abs(np.exp(given) - np.exp(expected)).mean() < 0.02
+def test_in_int8_the_embedded_model_answers_nearly_as_in_fp32(model_registry: str) -> None:
+    reader, moved = moved_at(BYTES, model_registry)
+    assert reader.int8
+    assert 0 < moved.max() < 0.2
+    assert moved.mean() < 0.02
 
 
-def test_a_model_whose_answers_whole_numbers_would_change_stays_in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert open_reader(grown(tiny_llama), BYTES).whole
+def test_a_model_whose_answers_int8_would_change_stays_in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert open_reader(grown(tiny_llama), BYTES).int8
     monkeypatch.setattr(reader_choice, "ROUNDED_APART", 0.0)
     reader = open_reader(grown(tiny_llama), BYTES)
-    assert not reader.whole
+    assert not reader.int8
     logs, plain = score_texts(reader, read_prompt(reader, PROMPT), TEXTS), open_reader(grown(tiny_llama))
     assert np.array_equal(logs, score_texts(plain, read_prompt(plain, PROMPT), TEXTS))
 
 
 def test_a_model_that_is_not_read_fused_stays_in_fp32() -> None:
-    assert not open_reader(grown(tiny_gpt2), BYTES).whole
+    assert not open_reader(grown(tiny_gpt2), BYTES).int8

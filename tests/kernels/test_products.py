@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines.kernels.products import WholeWeight, add_linear, linear, round_rows, rounded_linear, to_whole
+from pipelines.kernels.products import Int8Weight, add_linear, linear, quantize, quantize_rows, rounded_linear
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def made_up(rows: int, inputs: int, outputs: int, seed: int = 0) -> tuple[torch.
 def test_a_product_lies_within_what_rounding_can_move_it(rows: int, inputs: int, outputs: int) -> None:
     states, weight = made_up(rows, inputs, outputs)
     exact = states @ weight.t()
-    given = linear(states, to_whole(weight))
+    given = linear(states, quantize(weight))
     steps = states.abs().amax(1, keepdim=True) / 127, weight.abs().amax(1)[None] / 127
     # Half a step of each factor, times the other factor, summed up; and half of both steps.
     most = (
@@ -42,12 +42,12 @@ def test_whole_numbers_are_multiplied_exactly() -> None:
         torch.tensor(draw.integers(-127, 128, shape), dtype=torch.float32) for shape in ((9, 50), (7, 50))
     )
     states[:, 0], weight[:, 0] = 127, -127
-    assert torch.equal(linear(states, to_whole(weight)), states @ weight.t())
+    assert torch.equal(linear(states, quantize(weight)), states @ weight.t())
 
 
 def test_a_row_does_not_depend_on_the_rows_beside_it() -> None:
     states, weight = made_up(20, 96, 33)
-    whole = to_whole(weight)
+    whole = quantize(weight)
     together = linear(states, whole)
     shouting = torch.cat([states[:5], states[5:] * 1e6])
     assert torch.equal(linear(states[3:4], whole), together[3:4])
@@ -56,17 +56,17 @@ def test_a_row_does_not_depend_on_the_rows_beside_it() -> None:
 
 def test_rows_are_rounded_to_the_nearest_by_their_own_greatest_number() -> None:
     rows = torch.tensor([[1.27, -0.5, 0.014, -0.016], [0.0, 0.0, 0.0, 0.0], [-2e-20, 1e-20, 0.0, 0.0]])
-    codes, scales = round_rows(rows)
+    codes, scales = quantize_rows(rows)
     assert codes.tolist() == [[127, -50, 1, -2], [0, 0, 0, 0], [-127, 64, 0, 0]]
     assert scales[0] == pytest.approx(0.01)
     strided = torch.stack([rows, rows], dim=2)[..., 0]
     assert not strided.is_contiguous()
-    assert torch.equal(round_rows(strided)[0], codes)
+    assert torch.equal(quantize_rows(strided)[0], codes)
 
 
 def test_biases_and_states_are_added_in_full() -> None:
     states, weight = made_up(6, 40, 5)
-    whole, bias, before = to_whole(weight), torch.arange(5.0), torch.full((6, 5), 3.0)
+    whole, bias, before = quantize(weight), torch.arange(5.0), torch.full((6, 5), 3.0)
     product = rounded_linear(states, whole)
     assert torch.allclose(linear(states, whole, bias), product + bias)
     after = before.clone()
@@ -75,6 +75,6 @@ def test_biases_and_states_are_added_in_full() -> None:
 
 
 def test_what_is_whole_already_stays_so() -> None:
-    whole = to_whole(made_up(1, 8, 3)[1])
-    assert isinstance(whole, WholeWeight)
-    assert to_whole(whole) is whole
+    whole = quantize(made_up(1, 8, 3)[1])
+    assert isinstance(whole, Int8Weight)
+    assert quantize(whole) is whole

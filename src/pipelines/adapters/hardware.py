@@ -17,13 +17,13 @@ class Place:
     """A device, and the type of the weights there; `name` is what votes say of it.
 
     Attributes:
-        whole: whether a language model multiplies in whole numbers of 8 bits, where it can.
+        int8: whether a language model multiplies in whole numbers of 8 bits, where it can.
     """
 
     device: str
     dtype: "torch.dtype"
     name: str
-    whole: bool = False
+    int8: bool = False
 
     def take(self, network: Network) -> Network:
         """Bring a network here, ready to answer, not to learn."""
@@ -48,8 +48,8 @@ def choose_place(precision: CpuPrecision) -> Place:
         return Place("cuda", torch.bfloat16, "cuda")
     if precision == "bf16" or (precision == "auto" and multiplies_bf16()):
         return Place("cpu", torch.bfloat16, "cpu-bf16")
-    whole = precision == "int8" or (precision == "auto" and multiplies_bytes())
-    return Place("cpu", torch.float32, "cpu", whole)
+    int8 = precision == "int8" or (precision == "auto" and multiplies_bytes())
+    return Place("cpu", torch.float32, "cpu", int8)
 
 
 def multiplies_bf16() -> bool:

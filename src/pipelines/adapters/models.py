@@ -92,7 +92,7 @@ def load_reader(model: PinnedModel, tracking_uri: str) -> "Reader":
 def place_of_slm(model: PinnedModel, tracking_uri: str) -> str:
     """Say where a language model runs and in which numbers, as its votes do."""
     name = choose_place(model.precision).name
-    return f"{name}-int8" if load_reader(model, tracking_uri).whole else name
+    return f"{name}-int8" if load_reader(model, tracking_uri).int8 else name
 
 
 @lru_cache(maxsize=2)

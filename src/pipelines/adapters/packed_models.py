@@ -70,7 +70,7 @@ AttentionInterface.register(OURS, shared_head_attention)
 class PaddedReader:
     """Reads with the model as it is: texts padded to the longest, each with a copy of the head before it."""
 
-    whole = False
+    int8 = False
 
     def __init__(self, network: PreTrainedModel) -> None:
         self.network = network
@@ -140,10 +140,10 @@ class SharedHeadReader(PaddedReader):
 class FusedReader(PaddedReader):
     """Reads with our own forward pass."""
 
-    def __init__(self, network: PreTrainedModel, fused: FusedLlama, whole: bool = False) -> None:
+    def __init__(self, network: PreTrainedModel, fused: FusedLlama, int8: bool = False) -> None:
         super().__init__(network)
-        self.fused = fused.in_whole_numbers() if whole else fused
-        self.whole = whole
+        self.fused = fused.in_int8() if int8 else fused
+        self.int8 = int8
 
     def read_head(self, tokens: Tokens) -> Head:
         """Compute the keys and values of a head, in the type of all others."""

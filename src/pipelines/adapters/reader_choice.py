@@ -39,7 +39,7 @@ def open_reader(network: PreTrainedModel, place: Place | None = None) -> Reader:
     for build in (build_fused, SharedHeadReader, PaddedReader):
         if agrees(build, network, expected):
             reader = build(place.take(network) if place else network)
-            return rounded(reader, expected) if place and place.whole else reader
+            return rounded(reader, expected) if place and place.int8 else reader
     raise UnsupportedModelError(
         f"Model {type(network).__name__} answers differently when the head of a prompt is kept; choose a causal "
         "language model with plain attention in every layer."
@@ -53,9 +53,9 @@ def rounded(reader: Reader, expected: Floats) -> Reader:
     """
     if not isinstance(reader, FusedReader):
         return reader
-    whole = FusedReader(reader.network, reader.fused, whole=True)
-    given = score_texts(whole, read_prompt(whole, PROBE), PROBE_TEXTS)
-    return whole if bool(abs(np.exp(given) - np.exp(expected)).max() <= ROUNDED_APART) else reader
+    in_int8 = FusedReader(reader.network, reader.fused, int8=True)
+    given = score_texts(in_int8, read_prompt(in_int8, PROBE), PROBE_TEXTS)
+    return in_int8 if bool(abs(np.exp(given) - np.exp(expected)).max() <= ROUNDED_APART) else reader
 
 
 def build_fused(network: PreTrainedModel) -> FusedReader:

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from pipelines.kernels.packing import Packed
 from pipelines.kernels.prefix_attention import Places, Table, attend, find_places
-from pipelines.kernels.products import Weight, add_linear, linear, rounded_linear, to_whole
+from pipelines.kernels.products import Weight, add_linear, linear, quantize, rounded_linear
 
 Parameters = dict[str, torch.nn.Parameter]
 Rotary = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
@@ -62,9 +62,9 @@ class FusedLlama:
         """The type of all that is passed on from layer to layer, the head's keys and values too."""
         return torch.float32 if self.embedding.device.type == "cpu" else self.embedding.dtype
 
-    def in_whole_numbers(self) -> "FusedLlama":
+    def in_int8(self) -> "FusedLlama":
         """Round the weights of all layers' products; the output layer's stay, few of its rows are read."""
-        return replace(self, layers=tuple(round_layer(layer) for layer in self.layers))
+        return replace(self, layers=tuple(quantize_layer(layer) for layer in self.layers))
 
     def read(self, head: Cache, packed: Packed, rows: torch.Tensor | None) -> torch.Tensor:
         """Give the logits at the read places; see `scoring.Reader`."""
@@ -182,14 +182,14 @@ def join_layer(parameters: Parameters, prefix: str) -> Layer:
     )
 
 
-def round_layer(layer: Layer) -> Layer:
+def quantize_layer(layer: Layer) -> Layer:
     """Round the weights of a layer's products."""
     return replace(
         layer,
-        qkv=to_whole(layer.qkv),
-        out=to_whole(layer.out),
-        gate_up=to_whole(layer.gate_up),
-        down=to_whole(layer.down),
+        qkv=quantize(layer.qkv),
+        out=quantize(layer.out),
+        gate_up=quantize(layer.gate_up),
+        down=quantize(layer.down),
     )
 
 

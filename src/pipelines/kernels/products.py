@@ -30,7 +30,7 @@ PUSH = np.float32(1.5 * 2**23)
 
 
 @dataclass(frozen=True)
-class WholeWeight:
+class Int8Weight:
     """A weight in whole numbers of 8 bits.
 
     Attributes:
@@ -42,15 +42,15 @@ class WholeWeight:
     scales: Floats
 
 
-Weight = torch.Tensor | WholeWeight
+Weight = torch.Tensor | Int8Weight
 
 
-def to_whole(weight: Weight) -> WholeWeight:
+def quantize(weight: Weight) -> Int8Weight:
     """Round a weight of shape (outputs, inputs), each output by its own greatest number."""
-    if isinstance(weight, WholeWeight):
+    if isinstance(weight, Int8Weight):
         return weight
-    codes, scales = round_rows(weight.float())
-    return WholeWeight(codes.t(), scales)
+    codes, scales = quantize_rows(weight.float())
+    return Int8Weight(codes.t(), scales)
 
 
 def linear(states: torch.Tensor, weight: Weight, bias: torch.Tensor | None = None) -> torch.Tensor:
@@ -68,31 +68,31 @@ def linear(states: torch.Tensor, weight: Weight, bias: torch.Tensor | None = Non
 
 
 def rounded_linear(states: torch.Tensor, weight: Weight) -> torch.Tensor:
-    """Multiply, and leave the result in the weight's type, or in fp32 where that is whole numbers."""
+    """Multiply, and leave the result in the weight's type, or in fp32 where that is int8."""
     if isinstance(weight, torch.Tensor):
         return functional.linear(states.to(weight.dtype), weight)
     made = states.new_empty(len(states), len(weight.scales))
-    write_worth(*whole_product(states, weight), weight.scales, made.numpy())
+    write_worth(*int8_product(states, weight), weight.scales, made.numpy())
     return made
 
 
 def add_linear(states: torch.Tensor, factors: torch.Tensor, weight: Weight) -> None:
     """Add a product to the states, in place."""
-    if isinstance(weight, WholeWeight):
-        add_worth(*whole_product(factors, weight), weight.scales, states.numpy())
+    if isinstance(weight, Int8Weight):
+        add_worth(*int8_product(factors, weight), weight.scales, states.numpy())
     elif weight.dtype == states.dtype:
         states.addmm_(factors, weight.t())
     else:
         states.add_(rounded_linear(factors, weight))
 
 
-def whole_product(states: torch.Tensor, weight: WholeWeight) -> tuple[Bits, Floats]:
+def int8_product(states: torch.Tensor, weight: Int8Weight) -> tuple[Bits, Floats]:
     """Multiply whole numbers: the product's codes, of shape (rows, outputs), and what a code of each row is worth."""
-    codes, scales = round_rows(states)
+    codes, scales = quantize_rows(states)
     return torch._int_mm(codes, weight.codes).numpy(), scales
 
 
-def round_rows(rows: torch.Tensor) -> tuple[torch.Tensor, Floats]:
+def quantize_rows(rows: torch.Tensor) -> tuple[torch.Tensor, Floats]:
     """Round each row to whole numbers by its greatest one: codes, and what one of each row is worth.
 
     Args:

@@ -63,8 +63,8 @@ class Reader(Protocol):
         ...
 
     @property
-    def whole(self) -> bool:
-        """Whether it multiplies in whole numbers."""
+    def int8(self) -> bool:
+        """Whether its layers multiply in int8."""
         ...
 
     @property
