@@ -1,8 +1,8 @@
 """Crashes at 12 named points, by exception and by SIGKILL, in the first, middle and last batch: 72 in all.
 
 After a run that is simply repeated, every table is as if nothing had happened, though the labeller never answers twice
-the same. In each run of the suite a stage fails at all of its points, one after the other, in its first and in its last
-batch (24 exceptions), and three are killed; one crash at a time, in every batch, is slow.
+the same. In each run of the suite a stage fails at all of its points, one after the other, in its first batch and then in
+its last (24 exceptions), and three are killed; one crash at a time, in every batch, is slow.
 """
 
 import os
@@ -168,17 +168,24 @@ def assert_routed_by_stored_votes(lake: Lake) -> None:
     assert gold - people == {text for text, confidence in newest.items() if confidence > 0.8} - people
 
 
-@pytest.mark.parametrize("batch", ["first", "last"])
-@pytest.mark.parametrize("stage", STAGES)
+# Bronze has two streams: when the second is stopped in its first batch, the first has come to its end.
+STOPPED_IN = [
+    ("bronze", ["first"]), ("bronze", ["last"]), *((stage, ["first", "last"]) for stage in STAGES if stage != "bronze"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("stage", "batches"), STOPPED_IN)
 def test_exceptions_at_one_point_after_the_other_change_nothing_in_the_end(
-    pasts: dict[str, Lake], tmp_path: Path, stage: str, batch: str
+    pasts: dict[str, Lake], tmp_path: Path, stage: str, batches: list[str]
 ) -> None:
-    lake = pasts[stage].copy(tmp_path / "lake")
-    for point, (_, table) in ((point, of) for point, of in POINTS.items() if of[0] == stage):
-        # What an earlier fault has let through is not passed again, but for the batch that it stopped.
-        left = batches_of(pasts["end"], table) - batches_of(lake, table)
-        fail(lake, stage, f"{point}:raise@{max(left, 1) if batch == 'last' else 1}")
-        assert (batches_of(lake, table) >= batches_of(pasts["end"], table) - 1) == (batch == "last")
+    lake, completed = pasts[stage].copy(tmp_path / "lake"), 0
+    for batch in batches:
+        for point, (_, table) in ((point, of) for point, of in POINTS.items() if of[0] == stage):
+            every = batches_of(pasts["end"], table)
+            # The batch that was stopped passes all points again, those before it do not.
+            fail(lake, stage, f"{point}:raise@{every - completed if batch == 'last' else 1}")
+            assert (batches_of(lake, table) >= every - 1) == (batch == "last")
+            completed = every - 1 if batch == "last" and stage != "bronze" else 0
     lake.run(stage)
     assert_nothing_happened(lake, pasts, stage)
 

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines.kernels.products import Int8Weight, add_linear, linear, quantize, quantize_rows, rounded_linear
+from pipelines.kernels.products import (
+    Int8Weight,
+    add_linear,
+    gated_linear,
+    linear,
+    quantize,
+    quantize_rows,
+    rounded_linear,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +80,21 @@ def test_biases_and_states_are_added_in_full() -> None:
     after = before.clone()
     add_linear(after, states, whole)
     assert torch.allclose(after, before + product)
+
+
+def test_a_gate_opens_as_the_network_itself_would_open_it() -> None:
+    states, weight = made_up(9, 40, 2 * 33)
+    # Gates from shut to wide open, zero among them.
+    states = states * torch.logspace(-3, 1.5, 9)[:, None]
+    states[4] = 0
+    whole = quantize(weight)
+    gate, up = rounded_linear(states, whole).chunk(2, dim=-1)
+    assert (gate.min(), gate.max()) < (-100, 100), "both ends are seen"
+    given = gated_linear(states, whole)
+    torch.testing.assert_close(given, torch.nn.functional.silu(gate) * up, rtol=1e-5, atol=1e-4)
+    plain, sizes = gated_linear(states, weight), (9, 33)
+    assert (plain.shape, given.shape) == (sizes, sizes)
+    assert torch.nn.functional.cosine_similarity(plain.flatten(), given.flatten(), dim=0) > 0.999
 
 
 def test_what_is_whole_already_stays_so() -> None:

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from pipelines.kernels.packing import Packed
 from pipelines.kernels.prefix_attention import Places, Table, attend, find_places
-from pipelines.kernels.products import Weight, add_linear, linear, quantize, rounded_linear
+from pipelines.kernels.products import Weight, add_linear, gated_linear, linear, quantize
 
 Parameters = dict[str, torch.nn.Parameter]
 Rotary = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
@@ -102,10 +102,8 @@ class FusedLlama:
     def go_on(self, layer: Layer, states: torch.Tensor, seen: torch.Tensor) -> None:
         """Add what was seen, and what the layer makes of it, to the states."""
         add_linear(states, seen, layer.out)
-        # Only factors of the next product: what is rounded stays so.
-        made = rounded_linear(normalise(states, layer.second_norm, self.epsilon), layer.gate_up)
-        gate, up = made.chunk(2, dim=-1)
-        add_linear(states, functional.silu(gate, inplace=True).mul_(up), layer.down)
+        opened = gated_linear(normalise(states, layer.second_norm, self.epsilon), layer.gate_up)
+        add_linear(states, opened, layer.down)
 
 
 def normalise(states: torch.Tensor, weight: torch.Tensor, epsilon: float) -> torch.Tensor:

@@ -28,6 +28,17 @@ WITHOUT_SIGN = np.int32(0x7FFFFFFF)
 PUSH = np.float32(1.5 * 2**23)
 """Added to a number of less than 2^22, it leaves no place for a fraction: what is taken off again is whole."""
 
+HALF = np.float32(0.5)
+SATURATED = np.float32(7.905311)
+"""From here on the hyperbolic tangent is 1 in fp32."""
+A1, A3, A5, A7, A9, A11, A13 = (
+    np.float32(factor)
+    for factor in (4.8935246e-3, 6.3726193e-4, 1.4857224e-5, 5.122297e-8, -8.604672e-11, 2.000188e-13, -2.7607685e-16)
+)
+"""Odd powers above the line of the quotient that is the hyperbolic tangent (the minimax one of Eigen's `ptanh`)."""
+B0, B2, B4, B6 = (np.float32(factor) for factor in (4.8935253e-3, 2.2684346e-3, 1.1853471e-4, 1.1982584e-6))
+"""Even powers below it."""
+
 
 @dataclass(frozen=True)
 class Int8Weight:
@@ -74,6 +85,27 @@ def rounded_linear(states: torch.Tensor, weight: Weight) -> torch.Tensor:
     made = states.new_empty(len(states), len(weight.scales))
     write_worth(*int8_product(states, weight), weight.scales, made.numpy())
     return made
+
+
+def gated_linear(states: torch.Tensor, weight: Weight) -> torch.Tensor:
+    """Multiply, and let the first half of the outputs open the second like a gate (SwiGLU; Shazeer, 2020).
+
+    Only factors of the next product: what is rounded stays so.
+
+    Args:
+        states: shape (rows, inputs).
+        weight: shape (2 * outputs, inputs), the gate's outputs first.
+
+    Returns:
+        shape (rows, outputs), of the weight's type; fp32 where that is int8.
+    """
+    if isinstance(weight, Int8Weight):
+        made, scales = int8_product(states, weight)
+        opened = states.new_empty(len(states), made.shape[1] // 2)
+        write_gated(made, scales, weight.scales, opened.numpy())
+        return opened
+    gate, up = rounded_linear(states, weight).chunk(2, dim=-1)
+    return functional.silu(gate, inplace=True).mul_(up)
 
 
 def add_linear(states: torch.Tensor, factors: torch.Tensor, weight: Weight) -> None:
@@ -136,3 +168,23 @@ def add_worth(made: Bits, rows: Floats, columns: Floats, out: Floats) -> None:
     for row in range(made.shape[0]):
         for column in range(made.shape[1]):
             out[row, column] += np.float32(made[row, column]) * rows[row] * columns[column]
+
+
+@compiled
+def write_gated(made: Bits, rows: Floats, columns: Floats, out: Floats) -> None:
+    """Write what a product's codes are worth, the second half times the first times its logistic function.
+
+    The logistic function is had from the hyperbolic tangent, and that as a quotient of polynomials: a compiler makes
+    vectors of these, not of exponentials; nor of a division that asks for zeros, as Python's own does.
+    """
+    half = out.shape[1]
+    for row in range(made.shape[0]):
+        worth = rows[row]
+        for column in range(half):
+            gate = np.float32(made[row, column]) * worth * columns[column]
+            x = min(max(gate * HALF, -SATURATED), SATURATED)
+            y = x * x
+            above = ((((((A13 * y + A11) * y + A9) * y + A7) * y + A5) * y + A3) * y + A1) * x
+            below = ((B6 * y + B4) * y + B2) * y + B0
+            opened = gate * (HALF + HALF * np.divide(above, below))
+            out[row, column] = opened * np.float32(made[row, half + column]) * worth * columns[half + column]
