@@ -1,8 +1,8 @@
 """Crashes at 12 named points, by exception and by SIGKILL, in the first, middle and last batch: 72 in all.
 
 After a run that is simply repeated, every table is as if nothing had happened, though the labeller never answers twice
-the same. In each run of the suite a stage fails at all of its points, one after the other, in its first batch and then in
-its last (24 exceptions), and three are killed; one crash at a time, in every batch, is slow.
+the same. In each run of the suite a stage fails at all of its points, one after the other, in its first batch and then
+in its last (24 exceptions), and three are killed; one crash at a time, in every batch, is slow.
 """
 
 import os
