@@ -89,7 +89,8 @@ def test_a_gate_opens_as_the_network_itself_would_open_it() -> None:
     states[4] = 0
     whole = quantize(weight)
     gate, up = rounded_linear(states, whole).chunk(2, dim=-1)
-    assert (gate.min(), gate.max()) < (-100, 100), "both ends are seen"
+    assert gate.min() < -100, "shut"
+    assert gate.max() > 100, "wide open"
     given = gated_linear(states, whole)
     torch.testing.assert_close(given, torch.nn.functional.silu(gate) * up, rtol=1e-5, atol=1e-4)
     plain, sizes = gated_linear(states, weight), (9, 33)

@@ -30,7 +30,7 @@ PUSH = np.float32(1.5 * 2**23)
 
 HALF = np.float32(0.5)
 SATURATED = np.float32(7.905311)
-"""From here on the hyperbolic tangent is 1 in fp32."""
+"""Farther from zero the quotient would leave the hyperbolic tangent; here it has come to 1."""
 A1, A3, A5, A7, A9, A11, A13 = (
     np.float32(factor)
     for factor in (4.8935246e-3, 6.3726193e-4, 1.4857224e-5, 5.122297e-8, -8.604672e-11, 2.000188e-13, -2.7607685e-16)
