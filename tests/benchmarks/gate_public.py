@@ -4,7 +4,7 @@
 
 Of each intent 10 texts, drawn by seed, are the verified examples; the rest is the stream. An annotator who errs in one
 vote of twenty (any other answer as likely) has 1,000 votes, spent as the product asks for them: some rows teach memory
-and student, doubtful ones first; some fit the calibration; the rest audit, by chance, rows that may be accepted, where
+and student, doubtful ones first; some, by chance, fit the calibration; the rest audit rows that may be accepted, where
 a vote against the label gets others until two agree. Memory, student and calibration are the product's kernels. The
 second setting takes the intents of `id_oos_split.json` out of the label set: their texts are in the stream, and
 `unknown` is the right answer; voters learn votes for it as one label more and, to compare, do not. With clinc150 the
@@ -35,6 +35,8 @@ from tests.benchmarks.report import say, write_json
 VOTES = 1_000
 NOISE = 0.05
 GATE = 0.8
+CHOSEN_ON = 8
+"""Seeds below it were looked at when the split of the votes and the features were chosen."""
 STRENGTHS = (300.0,)
 """What the student's cross-validation chooses on these; fixed, to save it."""
 UNKNOWN = -1
@@ -52,8 +54,8 @@ VOTES_AN_AUDIT = 1.15
 class Split:
     """How the votes are spent: rows to learn from, votes for the calibration; the rest audits."""
 
-    teach: int = 400
-    calibrate: int = 140
+    teach: int = 300
+    calibrate: int = 280
 
 
 @dataclass(frozen=True)
@@ -207,16 +209,10 @@ def teach(questions: Questions, count: int, with_unknown: bool, seed: int) -> Ta
     return Taught(person, draw, stream, np.setdiff1d(stream, chosen), before, opinion)
 
 
-def by_doubt(raw: np.ndarray, rows: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-    """Put rows in an order by chance, doubtful ones the likelier to come first (Efraimidis and Spirakis, 2006)."""
-    worth = raw[rows] * (1 - raw[rows]) + LEAST_WORTH
-    return rows[np.argsort(-np.log(draw.random(len(rows))) / worth, kind="stable")]
-
-
 def promise(questions: Questions, taught: Taught, calibrate: int) -> dict[str, object]:
     """Calibrate, audit and certify with the votes that are left, and hold the promise against the truth."""
     person, opinion, draw = taught.person, taught.opinion, taught.draw
-    queue = by_doubt(opinion.raw, taught.rest, draw)
+    queue = draw.permutation(taught.rest)
     asked, wrong = person.check(queue, opinion.labels[queue], calibrate, opinion.raw[queue] < DOUBTFUL)
     model = fit_calibration(opinion.features[asked], ~wrong, FEATURES, ANCHOR)
     sure, rest = apply_calibration(opinion.features, model), draw.permutation(queue[len(asked) :])
@@ -324,7 +320,7 @@ def main() -> int:
             questions = load()
             rounds = [
                 promise(questions, teach(questions, split.teach, with_unknown, seed), split.calibrate)
-                for seed in range(options.seeds)
+                for seed in range(CHOSEN_ON, CHOSEN_ON + options.seeds)
             ]
             result["settings"][name] = rounds
             say(f"{name}: " + ", ".join(f"{each['coverage']:.3f} at {each['error'] or 0:.3f}" for each in rounds))

@@ -60,7 +60,7 @@ Made by `make bench-gate-public`. 10 verified examples an intent; {votes:,} vote
 Target: at most {target:.0%} wrong, 95 % sure.
 Coverage is of the whole stream; rows that people labelled to teach or to calibrate count as not covered.
 Mean (least to greatest) over seeds; a seed that is not certified covers nothing.
-The split of the votes and the features were chosen on seeds 0 to 2."""
+The split of the votes and the features were chosen on other seeds."""
 
 
 def public_page(result: Figures) -> str:
