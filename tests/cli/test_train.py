@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from pipelines.adapters.model_files import PinnedVersions
 from pipelines.adapters.models import build_voters
-from pipelines.adapters.registry import open_client, pin_versions
+from pipelines.adapters.registry import held_out_share, open_client, pin_versions
 from pipelines.cli.app import run
 from pipelines.intents import load_intents
 from pipelines.workspace import Workspace, open_workspace
@@ -49,6 +49,9 @@ def test_a_student_is_trained_registered_and_votes(
     student = pinned(opened).student
     assert student is not None
     assert student.version == "1"
+    uris = opened.settings.models.student_uri, opened.settings.models.calibration_uri
+    assert held_out_share(opened.tracking_uri, *uris) == 0.02, "it never saw what the audit's share holds"
+    assert held_out_share(opened.tracking_uri, uris[1]) == 1.0, "there is no calibration yet"
     voters = build_voters(
         pinned(opened), load_intents(tmp_path / "intents.yml"), opened.settings.labelling, opened.tracking_uri
     )

@@ -33,6 +33,8 @@ CHAMPION = "champion"
 WEIGHTS_TAG, FILES_TAG = "weights_sha256", "files_sha256"
 ENCODER_TAG = "encoder_sha256"
 """On a student: the weights of the encoder whose vectors it was fitted on."""
+HELD_OUT_TAG = "held_out_audit_share"
+"""On a student or a calibration: `gate.audit_share` of its day. It may have learnt from records beyond it."""
 SQLITE = "sqlite:///"
 NOT_FOUND = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 REFERENCE = re.compile(r"^(?:models|prompts):/(?P<name>[^@/]+)(?:@(?P<alias>[^@/]+)|/(?P<version>[0-9]+))$")
@@ -93,6 +95,19 @@ def pin_student(client: "MlflowClient", uri: str, encoder: PinnedModel) -> Pinne
     if model is None or model.tags.get(ENCODER_TAG) != encoder.weights_hash:
         return None
     return pin_found(client, uri, model)
+
+
+def held_out_share(tracking_uri: str, *uris: str) -> float:
+    """Say up to which share of the audit's lots no version that these URIs lead to has learnt from a record.
+
+    Returns:
+        The least share that they were made with; 1 where there is no version, or none that tells.
+    """
+    if registry_is_missing(tracking_uri):
+        return 1.0
+    client = open_client(tracking_uri)
+    models = [model for uri in uris if (model := find_model(client, uri))]
+    return min((float(model.tags.get(HELD_OUT_TAG, 1.0)) for model in models), default=1.0)
 
 
 def find_model(client: "MlflowClient", uri: str) -> "ModelVersion | None":

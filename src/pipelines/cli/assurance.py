@@ -11,11 +11,11 @@ from pyspark.sql import SparkSession
 
 from pipelines.adapters.calibration_files import save_calibration
 from pipelines.adapters.registration import TrainingRecord, register_model
-from pipelines.adapters.registry import read_reference
+from pipelines.adapters.registry import HELD_OUT_TAG, held_out_share, read_reference
 from pipelines.adapters.versions import promote
 from pipelines.cli.opening import calibration_of, open_spark, open_tables
 from pipelines.cli.options import JsonOption, WorkspaceOption
-from pipelines.cli.screens import counting, out, show_json, show_next, show_table
+from pipelines.cli.screens import counting, out, say, show_json, show_next, show_table
 from pipelines.cli.versions import artifacts_of, open_registry
 from pipelines.errors import InputDataError
 from pipelines.gate_rules import GateRules, PinnedCalibration
@@ -43,7 +43,8 @@ def calibrate(
     with tempfile.TemporaryDirectory(prefix="lakehouse-") as scratch:
         folder = save_calibration(fitted.calibration, fitted.reliability, Path(scratch) / "model")
         comment = f"fitted on {fitted.rows:,} verified records"
-        record = TrainingRecord(described, fitted.metrics, experiment=found.settings.models.experiment)
+        tags, experiment = {HELD_OUT_TAG: str(found.settings.gate.audit_share)}, found.settings.models.experiment
+        record = TrainingRecord(described, fitted.metrics, tags, experiment)
         version = register_model(client, name, folder, artifacts_of(found), comment, record)
     if promoted:
         promote(client, "model", name, version)
@@ -63,15 +64,29 @@ def certify(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> N
     """
     found = find_workspace(workspace)
     with counting("reading votes and audits"), open_spark(found) as spark:
-        certificate = certification.issue(subject_of(found, spark, calibration_of(found)), datetime.now(UTC))
+        subject = subject_of(found, spark, calibration_of(found))
+        certificate = certification.issue(subject, datetime.now(UTC))
+    if subject.held_out < subject.settings.audit_share:
+        say(left_out(subject))
     show_json(certificate) if as_json else show_certificate(certificate)
 
 
 def subject_of(workspace: Workspace, spark: SparkSession, calibrated: PinnedCalibration | None) -> Subject:
     """Put together what is calibrated or certified."""
     store = open_tables(workspace, spark)
-    rules = GateRules(workspace.settings.gate, calibrated)
-    return Subject(spark, store, tuple(workspace.intents), workspace.label_set, rules)
+    rules, models = GateRules(workspace.settings.gate, calibrated), workspace.settings.models
+    uris = [models.student_uri, models.calibration_uri] if calibrated else [models.student_uri]
+    held_out = held_out_share(workspace.tracking_uri, *uris)
+    return Subject(spark, store, tuple(workspace.intents), workspace.label_set, rules, held_out)
+
+
+def left_out(subject: Subject) -> str:
+    """Say why some audits do not count, and what to do."""
+    return (
+        f"Audits count up to a share of {subject.held_out}: student or calibration were made with that gate.audit_share"
+        f" and may have learnt from records beyond it. Today it is {subject.settings.audit_share}; to count them all: "
+        "lakehouse train, then lakehouse calibrate"
+    )
 
 
 def show_calibration(report: dict[str, Any], fitted: calibrating.Fitted) -> None:
@@ -92,9 +107,13 @@ def show_calibration(report: dict[str, Any], fitted: calibrating.Fitted) -> None
         )
         headers = ("confidence", "records", "mean confidence", "right", "95 % interval")
         show_table("What confidence meant", headers, rows, caption)
-    hopes = [(hope.audits, hope.threshold, hope.coverage) for hope in fitted.hopes]
-    caption = "Audits below it would most likely be spent in vain: gate.min_confidence keeps them above."
-    show_table("What audits may prove", ("audits", "from confidence", "of all judged"), hopes, caption)
+    hopes = [(hope.audits, hope.threshold, hope.coverage, hope.at_hand) for hope in fitted.hopes]
+    caption = (
+        "Audits below it would most likely be spent in vain: gate.min_confidence keeps them above. Too few in the "
+        "audit's share? Raise gate.audit_share, then train and calibrate again."
+    )
+    named = ("audits", "from confidence", "of all judged", "in the audit's share")
+    show_table("What audits may prove", named, hopes, caption)
     promoted = (
         "the gate goes by it from now on"
         if report["promoted"]

@@ -9,7 +9,7 @@ import typer
 
 from pipelines.adapters.models import load_encoder
 from pipelines.adapters.registration import TrainingRecord, register_model
-from pipelines.adapters.registry import ENCODER_TAG, pin_model, read_reference
+from pipelines.adapters.registry import ENCODER_TAG, HELD_OUT_TAG, pin_model, read_reference
 from pipelines.adapters.student_files import NamedStudent, save_student
 from pipelines.adapters.versions import promote
 from pipelines.cli.opening import open_spark, open_tables
@@ -50,8 +50,8 @@ def train(
         raise InputDataError(too_few(trained.missing))
     name = read_reference(found.settings.models.student_uri)[0]
     described = training.describe(examples, trained, found.intents, encoder.uri)
-    tags, experiment = {ENCODER_TAG: encoder.weights_hash}, found.settings.models.experiment
-    record = TrainingRecord(described, trained.metrics, tags, experiment)
+    tags = {ENCODER_TAG: encoder.weights_hash, HELD_OUT_TAG: str(settings.gate.audit_share)}
+    record = TrainingRecord(described, trained.metrics, tags, models.experiment)
     with tempfile.TemporaryDirectory(prefix="lakehouse-") as scratch:
         student = NamedStudent(trained.student, trained.labels, training.told_by_people(examples, found.intents))
         folder = save_student(student, encoder.weights_hash, Path(scratch) / "model")

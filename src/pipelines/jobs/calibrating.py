@@ -33,11 +33,13 @@ class Hope:
         audits: records that people check.
         threshold: below it most of these would be spent in vain; None where they would be from everywhere.
         coverage: share of all judged records that reach it; None without a threshold.
+        at_hand: records in the audit's share that reach it, those that people have looked at among them.
     """
 
     audits: int
     threshold: float | None
     coverage: float | None
+    at_hand: int
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ def calibrate(subject: Subject) -> Fitted:
     records, votes, decisions = (read_table(spark, store, table, version) for table, version in read.items())
     pooled = votes.transform(as_of_today, subject.labels).transform(pool_opinions).transform(with_features)
     evidence = pooled.transform(standing_alone)
-    judged = records.transform(judged_by_models, evidence, decisions, subject.labels, settings)
+    asked = (decisions, subject.labels, settings, subject.held_out)
+    judged = records.transform(judged_by_models, evidence, *asked)
     told = judged.where("is_known").transform(verified, votes, subject.labels)
     features = pooled.select("text_key", *FEATURES)
     rows = told.join(features, on="text_key", how="inner").orderBy("record_id").collect()
@@ -95,7 +98,7 @@ def calibrate(subject: Subject) -> Fitted:
     if not is_fitted:
         return Fitted(None, None, *counted)
     sure = pooled.transform(calibrated, calibration).transform(standing_alone, "confidence")
-    rejudged = records.transform(judged_by_models, sure, decisions, subject.labels, settings)
+    rejudged = records.transform(judged_by_models, sure, *asked)
     return Fitted(calibration, quality, *counted, what_audits_may_prove(rejudged, settings))
 
 
@@ -108,14 +111,16 @@ def what_audits_may_prove(judged: DataFrame, settings: GateSettings) -> tuple[Ho
     """
     thresholds = [threshold for threshold in GRID if threshold >= settings.min_confidence]
     total, records = count_records(judged, thresholds)
+    _, audited = count_records(judged.where("is_audited"), thresholds)
     summed = judged.transform(doubt_reaching, thresholds).first() or [None] * len(thresholds)
     doubt = [float(each or 0.0) for each in summed]
     hopes: list[Hope] = []
     for audits in AUDITS:
         promise = (settings.target_error, settings.confidence_level)
         threshold = hopeful_from(records.tolist(), doubt, audits, thresholds, *promise)
-        reaching = None if threshold is None else int(records[thresholds.index(threshold)]) / max(total, 1)
-        hopes.append(Hope(audits, threshold, reaching))
+        place = None if threshold is None else thresholds.index(threshold)
+        reaching = None if place is None else int(records[place]) / max(total, 1)
+        hopes.append(Hope(audits, threshold, reaching, 0 if place is None else int(audited[place])))
     return tuple(hopes)
 
 

@@ -18,7 +18,12 @@ MOST_VOTES = 3
 
 
 def judged_by_models(
-    records: DataFrame, evidence: DataFrame, decisions: DataFrame, labels: LabelSet, settings: GateSettings
+    records: DataFrame,
+    evidence: DataFrame,
+    decisions: DataFrame,
+    labels: LabelSet,
+    settings: GateSettings,
+    held_out: float = 1.0,
 ) -> DataFrame:
     """Give each record what the models say of its text, and say which samples it belongs to.
 
@@ -28,6 +33,7 @@ def judged_by_models(
         decisions: gold.decisions.
         labels: those that may reach gold.
         settings: the samples' shares.
+        held_out: share of the audit's lots from which nothing was learnt; what is beyond it is no audit.
 
     Returns:
         One row a record that models judged: record_id, text_key, position, label, confidence, is_known (no model
@@ -41,7 +47,7 @@ def judged_by_models(
     told = told.select("text_key", "label", "confidence", known.alias("is_known"))
     first = decisions.groupBy("record_id").agg(F.min("decided_at").alias("decided_at"))
     samples = {
-        "is_audited": in_audit(settings.audit_share),
+        "is_audited": in_audit(min(settings.audit_share, held_out)),
         "calibrates": in_calibration(settings.calibration_share, settings.audit_share),
     }
     judged = shown.join(told, on="text_key", how="inner").join(first, on="record_id", how="left")
