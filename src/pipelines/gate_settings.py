@@ -60,7 +60,7 @@ class AnnotationSettings:
     audit: float = 0.4
     """Accepted records in the audit's share, in the order of their lots."""
     second_votes: float = 0.2
-    """Second and third votes where a person contradicted gold."""
+    """Further votes where a person contradicted models, until two agree, five at most."""
     calibration: float = 0.2
     """A random sample of everything that models judged."""
 

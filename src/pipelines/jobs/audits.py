@@ -12,10 +12,18 @@ from pyspark.sql import Row
 
 from pipelines.gate_settings import GateSettings
 from pipelines.intents import Intent
-from pipelines.kernels.audits import MISSING, LabelBound, Outcome, Watch, decide_audit, label_bounds, watch_errors
+from pipelines.kernels.audits import (
+    MISSING,
+    MOST_VOTES,
+    LabelBound,
+    Outcome,
+    Watch,
+    decide_audit,
+    label_bounds,
+    watch_errors,
+)
 from pipelines.kernels.drift import SIGNIFICANCE, measure_drift
 from pipelines.kernels.statistics import lower_bound
-from pipelines.transforms.assurance import MOST_VOTES
 
 LEAST_AUDITS = 20
 """With fewer a label is counted among the other labels."""

@@ -7,14 +7,13 @@ from pyspark.sql import functions as F
 
 from pipelines.gate_settings import GateSettings
 from pipelines.intents import LabelSet
+from pipelines.kernels.audits import MOST_VOTES
 from pipelines.transforms.label_sets import as_of_today
 from pipelines.transforms.lots import in_audit, in_calibration
 from pipelines.transforms.people import newest_of_annotators
 from pipelines.vocabulary import UNKNOWN_LABEL, Voter
 
 SAID = "said"
-MOST_VOTES = 3
-"""Votes on one record that are looked at; see kernels/audits.py."""
 
 
 def judged_by_models(

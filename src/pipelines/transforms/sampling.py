@@ -8,12 +8,11 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from pipelines.gate_settings import GateSettings
+from pipelines.kernels.audits import MOST_VOTES
 from pipelines.transforms.lots import in_audit, in_calibration, lot
 from pipelines.transforms.people import people_said
 from pipelines.vocabulary import UNKNOWN_LABEL, Purpose, Reason, Verdict, Voter
 
-MOST_VOTES = 3
-"""People who are asked about an audit row that one of them contradicted."""
 JUDGED = (
     Verdict.ACCEPTED, Verdict.LOW_CONFIDENCE, Verdict.DISAGREEMENT, Verdict.UNKNOWN_INTENT, Verdict.UNCONFIRMED,
 )  # fmt: skip
@@ -60,11 +59,11 @@ def audit_rows(judged: DataFrame, settings: GateSettings, budget: int) -> DataFr
 def contradicted_rows(judged: DataFrame, decisions: DataFrame, settings: GateSettings, budget: int) -> DataFrame:
     """Choose texts that one more person should see; lowest lot first.
 
-    These are audit rows that a person contradicted, fewer than three have voted on and no two agree about, the like
-    of calibration rows that models were fairly sure about, texts that people differ about, and one of each crowd of
-    look-alikes that nobody has confirmed. What is contradicted is the label that models alone had given; in the audit,
-    had put into gold. It may be there no more. One person's slips would else be errors of gold, or of a calibration
-    that thinks the surest labels wrong as often as people slip.
+    These are audit rows that a person contradicted, fewer than `MOST_VOTES` have voted on and no two agree about, the
+    like of calibration rows that models were fairly sure about, texts that people differ about, and one of each crowd
+    of look-alikes that nobody has confirmed. What is contradicted is the label that models alone had given; in the
+    audit, had put into gold. It may be there no more. One person's slips would else be errors of gold, or of a
+    calibration that thinks the surest labels wrong as often as people slip.
 
     Args:
         judged: what `with_people` gave.
