@@ -92,6 +92,26 @@ def test_gold_is_certified_contradicted_and_certified_again(lake: Lake) -> None:
     assert read_rules(lake.spark, lake.store, GATE, None).min_confidence == GATE.suspended_min_confidence
 
 
+def test_a_right_label_that_two_people_missed_is_no_error_once_two_others_agree(lake: Lake) -> None:
+    arrive(lake, 1, ["card"] * 80)
+    audit(lake, 1, ["card"] * 79)
+    said = {"ann": "refund", "bob": "card", "cem": "unknown"}
+    votes = [
+        vote(label, 1.0, text="1-079", record_id="1-079", annotator_id=name, vote_id=name,
+             voted_at=NOON + timedelta(hours=place))
+        for place, (name, label) in enumerate(said.items())
+    ]  # fmt: skip
+    write(lake, LABELS, votes)
+    lake.run("gate")
+    waiting = issue(subject(lake), now())
+    assert [(row["audited"], row["errors"]) for row in waiting["thresholds"] if row["threshold"] == 0.8] == [(80, 1)]
+    last = vote("card", 1.0, text="1-079", record_id="1-079", annotator_id="dee", vote_id="dee",
+                voted_at=NOON + timedelta(hours=9))  # fmt: skip
+    write(lake, LABELS, [last])
+    settled = issue(subject(lake), now())
+    assert [(row["audited"], row["errors"]) for row in settled["thresholds"] if row["threshold"] == 0.8] == [(80, 0)]
+
+
 def test_a_label_below_its_floor_leaves_gold_with_the_next_batch_and_comes_back(lake: Lake) -> None:
     arrive(lake, 1, ["card"] * 40 + ["refund"] * 20)
     lake.run("gate")
