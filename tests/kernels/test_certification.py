@@ -26,6 +26,17 @@ def test_the_lowest_threshold_before_the_first_failure_is_certified() -> None:
     assert (found.more_if_right, found.more_at_rate) == (0, 0)
 
 
+def test_the_bound_is_the_greatest_on_the_way_down() -> None:
+    # 2/135 .0459, 3/240 .0320, 4/350 .0260: a target below .0459 would not have come past the first.
+    found = certify(counts([135, 240, 350, 60], [2, 3, 4, 9]), 1000, THRESHOLDS, start=0)
+    assert (found.threshold, found.errors) == (0.8, 4)
+    assert found.bound == pytest.approx(upper_bound(2, 135))
+    assert found.table[2].bound == pytest.approx(upper_bound(4, 350)), "each threshold's own is told as well"
+    assert certify(counts([135, 240, 350, 60], [2, 3, 4, 9]), 1000, THRESHOLDS, start=1).bound == pytest.approx(
+        upper_bound(3, 240)
+    )
+
+
 def test_nothing_certified_says_how_many_labels_are_missing() -> None:
     found = certify(counts([40, 80, 90, 95], [1, 4, 7, 9]), 1000, THRESHOLDS, start=0)
     assert (found.threshold, found.bound, found.coverage) == (None, None, None)

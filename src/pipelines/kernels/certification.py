@@ -70,7 +70,8 @@ class Certificate:
 
     Attributes:
         threshold: lowest certified one; None when nothing is certified, and the next three too.
-        bound: upper bound of the error rate behind it.
+        bound: upper bound of the error rate behind it: the greatest one of the sequence so far, which is the least
+            target that its tests would have passed at.
         coverage: share of all records that it lets through.
         audited: audited records behind it.
         errors: wrong ones of these.
@@ -148,7 +149,7 @@ def certify(
     errors, audited = int(counts.errors[first]), int(counts.audited[first])
     return Certificate(
         threshold=best.threshold if best else None,
-        bound=best.bound if best else None,
+        bound=max(bounds[first:failed]) if best else None,
         coverage=best.coverage if best else None,
         audited=best.audited if best else None,
         errors=best.errors if best else None,
