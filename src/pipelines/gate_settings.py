@@ -12,7 +12,8 @@ class GateSettings:
     min_confidence: float = 0.8
     """Equal is enough."""
     audit_share: float = 0.02
-    """Share of accepted records, chosen by hash, that people are asked to check, for ever: what certifies gold."""
+    """Share of the records above `min_confidence`, chosen by hash, that people are asked to check, for ever: what
+    certifies gold."""
     calibration_share: float = 0.1
     """Share of all judged records, chosen by another hash, that people label so that confidence can be calibrated."""
     target_error: float = 0.05

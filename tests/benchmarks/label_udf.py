@@ -5,7 +5,7 @@
 End to end: made-up tickets, each different, are laid on two workers, asked about by the embedded language model (all
 labels under codes, one order), and their votes committed to silver.labels. The kernel alone: the same texts dealt to
 two processes of one thread each, models loaded, no Spark. Rounds are interleaved, ratios taken within a round; the
-first of each loads the models and is not counted.
+first of each loads the models and is not counted. Frames are the product's own.
 A model that does nothing: texts in frames of 256 through `map_frames` as the voters run, and through
 `mlflow.pyfunc.spark_udf` (env_manager local), into Spark's sink that drops rows.
 """
@@ -151,7 +151,9 @@ def run_nothing(spark: SparkSession, root: Path, options: argparse.Namespace) ->
     """Send rows through both UDFs in turn; gives rates and the ratio."""
     import mlflow
 
-    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", str(ROWS))
+    batches = "spark.sql.execution.arrow.maxRecordsPerBatch"
+    own = spark.conf.get(batches)
+    spark.conf.set(batches, str(ROWS))
     texts = hold(spark.range(options.rows).selectExpr("repeat(cast(id AS string), 30) AS text").repartition(WORKERS))
     theirs = mlflow.pyfunc.spark_udf(spark, log_nothing(root / "nothing"), result_type="string", env_manager="local")
     ways = {
@@ -164,6 +166,7 @@ def run_nothing(spark: SparkSession, root: Path, options: argparse.Namespace) ->
             begin = perf_counter()
             way().write.format("noop").mode("overwrite").save()
             seconds[name] += [perf_counter() - begin] if number else []
+    spark.conf.set(batches, str(own))
     return {
         "rows": options.rows,
         "rows_a_second": {name: options.rows * len(each) / sum(each) for name, each in seconds.items()},

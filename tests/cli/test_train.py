@@ -52,6 +52,7 @@ def test_a_student_is_trained_registered_and_votes(
     uris = opened.settings.models.student_uri, opened.settings.models.calibration_uri
     assert held_out_share(opened.tracking_uri, *uris) == 0.02, "it never saw what the audit's share holds"
     assert held_out_share(opened.tracking_uri, uris[1]) == 1.0, "there is no calibration yet"
+    assert held_out_share(opened.tracking_uri, opened.settings.models.encoder_uri) == 0.0, "this one does not tell"
     voters = build_voters(
         pinned(opened), load_intents(tmp_path / "intents.yml"), opened.settings.labelling, opened.tracking_uri
     )

@@ -47,10 +47,15 @@ def by_lot(spark: SparkSession, purpose: str, ids: list[str]) -> list[str]:
     return [row["record_id"] for row in rows.orderBy(lot(purpose)).collect()]
 
 
-def test_audit_rows_are_accepted_ones_of_the_share_in_the_order_of_their_lots(spark: SparkSession) -> None:
+def test_audit_rows_are_what_the_users_gate_accepts_in_the_order_of_their_lots(
+    spark: SparkSession,
+) -> None:
     ids = [f"r{number}" for number in range(40)]
     held = {"verdict": "low_confidence", "place": "quarantine"}
-    decisions = [*[by_models(name) for name in ids], by_models("held", **held), decision("by people", text="people")]
+    # Of the forty every second one is held back by a certificate alone.
+    above = [by_models(name, confidence=0.85, **(held if number % 2 else {})) for number, name in enumerate(ids)]
+    below = [by_models(f"below {number}", confidence=0.79, **held) for number in range(9)]
+    decisions = [*above, *below, decision("by people", text="people")]
     answered = by_lot(spark, "audit_sample", ids)[0]
     rows = judged(spark, decisions, [vote("card", 0.9, text=answered)])
     share = [name for name in by_lot(spark, "audit_sample", ids) if name != answered]

@@ -101,13 +101,13 @@ def held_out_share(tracking_uri: str, *uris: str) -> float:
     """Say up to which share of the audit's lots no version that these URIs lead to has learnt from a record.
 
     Returns:
-        The least share that they were made with; 1 where there is no version, or none that tells.
+        The least share that they were made with, 0 where one does not tell; 1 where there is no version.
     """
     if registry_is_missing(tracking_uri):
         return 1.0
     client = open_client(tracking_uri)
     models = [model for uri in uris if (model := find_model(client, uri))]
-    return min((float(model.tags.get(HELD_OUT_TAG, 1.0)) for model in models), default=1.0)
+    return min((float(model.tags.get(HELD_OUT_TAG, 0.0)) for model in models), default=1.0)
 
 
 def find_model(client: "MlflowClient", uri: str) -> "ModelVersion | None":

@@ -66,8 +66,8 @@ def sample_texts(
 ) -> None:
     """Write the next texts worth a person's label; without new answers the same ones again. Redacted text only.
 
-    First checks of gold, then second votes where a person contradicted it, then a random sample for calibration, then
-    what would teach most. Fill in `label` and `annotator_id`, and give the file to `annotate import`.
+    First checks of gold, then further votes where a person contradicted models, then a random sample for calibration,
+    then what would teach most. Fill in `label` and `annotator_id`, and give the file to `annotate import`.
     """
     refuse_ending(out_file)
     found = find_workspace(workspace)

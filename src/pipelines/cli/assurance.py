@@ -35,7 +35,9 @@ def calibrate(
     found = find_workspace(workspace)
     client = open_registry(found)
     with counting("reading votes"), open_spark(found) as spark:
-        fitted = calibrating.calibrate(subject_of(found, spark, None))
+        subject = subject_of(found, spark, None)
+        fitted = calibrating.calibrate(subject)
+    tell_left_out(subject)
     if fitted.calibration is None:
         raise InputDataError(calibrating.too_few(fitted))
     name = read_reference(found.settings.models.calibration_uri)[0]
@@ -66,8 +68,7 @@ def certify(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> N
     with counting("reading votes and audits"), open_spark(found) as spark:
         subject = subject_of(found, spark, calibration_of(found))
         certificate = certification.issue(subject, datetime.now(UTC))
-    if subject.held_out < subject.settings.audit_share:
-        say(left_out(subject))
+    tell_left_out(subject)
     show_json(certificate) if as_json else show_certificate(certificate)
 
 
@@ -80,9 +81,11 @@ def subject_of(workspace: Workspace, spark: SparkSession, calibrated: PinnedCali
     return Subject(spark, store, tuple(workspace.intents), workspace.label_set, rules, held_out)
 
 
-def left_out(subject: Subject) -> str:
-    """Say why some audits do not count, and what to do."""
-    return (
+def tell_left_out(subject: Subject) -> None:
+    """Say why some audits do not count, if that is so, and what to do."""
+    if subject.held_out >= subject.settings.audit_share:
+        return
+    say(
         f"Audits count up to a share of {subject.held_out}: student or calibration were made with that gate.audit_share"
         f" and may have learnt from records beyond it. Today it is {subject.settings.audit_share}; to count them all: "
         "lakehouse train, then lakehouse calibrate"

@@ -132,7 +132,7 @@ CERTIFICATES = declare(
     column("error_bound", DOUBLE, "Upper bound of the share of wrong labels from there on"),
     column("coverage", DOUBLE, "Share of all judged records that reach it"),
     column("audited", LONG, "Records that people checked, of all thresholds"),
-    column("votes_spent", LONG, "Votes of people that this took, second and third ones included"),
+    column("votes_spent", LONG, "Votes of people that this took, further ones included"),
     column("labels_needed", LONG, "Further checked records it would take at the rate of errors seen; null when none"),
     column("thresholds", THRESHOLDS, "What was found at each threshold, strictest first"),
     column("labels", LABEL_STANDING, "What was found for each label"),

@@ -28,6 +28,8 @@ from pipelines.kernels.statistics import lower_bound
 LEAST_AUDITS = 20
 """With fewer a label is counted among the other labels."""
 OTHER_LABELS = "other labels"
+ENOUGH_VOTES = 3
+"""After so many, no two alike, the watch takes an audit for an error: in a small team a fifth never comes."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ def find_alarm(accepted: Audits, shape: Sequence[Row], settings: GateSettings) -
         shape: rows of `assurance.stream_shape`.
         settings: what was promised, and how much drift is too much.
     """
-    opened = np.flatnonzero(accepted.outcomes == Outcome.OPEN)
+    opened = np.flatnonzero((accepted.outcomes == Outcome.OPEN) & (accepted.spent < ENOUGH_VOTES))
     settled = accepted.wrong[: opened[0] if len(opened) else accepted.size]
     watched = watch_errors(settled, Watch(), settings.target_error)
     if watched.alarmed(settings.confidence_level):

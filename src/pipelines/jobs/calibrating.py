@@ -7,6 +7,7 @@ import numpy as np
 from pyspark.sql import DataFrame, Row
 
 from pipelines.adapters.delta import read_table, table_version
+from pipelines.adapters.spark import hold
 from pipelines.contracts import DECISIONS, LABELS, TICKETS_SILVER
 from pipelines.gate_settings import GateSettings
 from pipelines.jobs.audits import read_audits
@@ -33,7 +34,7 @@ class Hope:
         audits: records that people check.
         threshold: below it most of these would be spent in vain; None where they would be from everywhere.
         coverage: share of all judged records that reach it; None without a threshold.
-        at_hand: records in the audit's share that reach it, those that people have looked at among them.
+        at_hand: records that reach it and whose audits count, those that people have looked at among them.
     """
 
     audits: int
@@ -98,7 +99,7 @@ def calibrate(subject: Subject) -> Fitted:
     if not is_fitted:
         return Fitted(None, None, *counted)
     sure = pooled.transform(calibrated, calibration).transform(standing_alone, "confidence")
-    rejudged = records.transform(judged_by_models, sure, *asked)
+    rejudged = hold(records.transform(judged_by_models, sure, *asked))
     return Fitted(calibration, quality, *counted, what_audits_may_prove(rejudged, settings))
 
 
@@ -118,9 +119,11 @@ def what_audits_may_prove(judged: DataFrame, settings: GateSettings) -> tuple[Ho
     for audits in AUDITS:
         promise = (settings.target_error, settings.confidence_level)
         threshold = hopeful_from(records.tolist(), doubt, audits, thresholds, *promise)
-        place = None if threshold is None else thresholds.index(threshold)
-        reaching = None if place is None else int(records[place]) / max(total, 1)
-        hopes.append(Hope(audits, threshold, reaching, 0 if place is None else int(audited[place])))
+        if threshold is None:
+            hopes.append(Hope(audits, None, None, 0))
+            continue
+        place = thresholds.index(threshold)
+        hopes.append(Hope(audits, threshold, int(records[place]) / max(total, 1), int(audited[place])))
     return tuple(hopes)
 
 

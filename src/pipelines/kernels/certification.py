@@ -70,8 +70,7 @@ class Certificate:
 
     Attributes:
         threshold: lowest certified one; None when nothing is certified, and the next three too.
-        bound: upper bound of the error rate behind it: the greatest one of the sequence so far, which is the least
-            target that its tests would have passed at.
+        bound: greatest upper bound of an error rate on the way there, a cautious estimate: proven is the target.
         coverage: share of all records that it lets through.
         audited: audited records behind it.
         errors: wrong ones of these.

@@ -41,7 +41,7 @@ def with_people(newest: DataFrame, votes: DataFrame) -> DataFrame:
 
 
 def audit_rows(judged: DataFrame, settings: GateSettings, budget: int) -> DataFrame:
-    """Choose accepted records, and those of suspended labels, in the audit's share: text_key, record_id.
+    """Choose records in the audit's share that are in gold, or would be but for a certificate: text_key, record_id.
 
     No person has voted on them yet; the lowest lot comes first.
 
@@ -50,9 +50,8 @@ def audit_rows(judged: DataFrame, settings: GateSettings, budget: int) -> DataFr
         settings: the share.
         budget: how many at most.
     """
-    # A suspended label's records would be in gold but for that: they show when it can return.
-    accepted = (F.col("verdict") == Verdict.ACCEPTED.value) | F.col("reason").eqNullSafe(Reason.LABEL_SUSPENDED.value)
-    open_rows = judged.where(accepted & in_audit(settings.audit_share) & (F.col("people") == 0))
+    audited = _stands_for_gold(settings) & in_audit(settings.audit_share)
+    open_rows = judged.where(audited & (F.col("people") == 0))
     return _first_of_texts(open_rows, lot(AUDIT), budget)
 
 
@@ -72,7 +71,7 @@ def contradicted_rows(judged: DataFrame, decisions: DataFrame, settings: GateSet
         budget: how many at most.
     """
     by_models = ~F.exists("parts", lambda part: part["label"] == Voter.HUMAN.value)
-    audited = (F.col("verdict") == Verdict.ACCEPTED.value) & in_audit(settings.audit_share)
+    audited = _stands_for_gold(settings) & in_audit(settings.audit_share)
     calibrates = in_calibration(settings.calibration_share, settings.audit_share)
     sure = calibrates & (F.col("confidence") >= SURE) & (F.col("label") != UNKNOWN_LABEL)
     by_record = decisions.where(by_models & (audited | sure)).groupBy("record_id")
@@ -176,6 +175,18 @@ def take(chosen: dict[str, Candidate], candidates: Sequence[Candidate], most: in
         if len(chosen) >= most:
             return
         chosen.setdefault(candidate.text_key, candidate)
+
+
+def _stands_for_gold(settings: GateSettings) -> Column:
+    """Tell the records that the user's own gate accepts, whether or not a certificate asks for more.
+
+    Were those above the certified threshold audited alone, their few errors would soon make lower thresholds look as
+    good. Those of a suspended label show when it can return.
+    """
+    reaches = (F.col("confidence") >= settings.min_confidence) & (F.col("label") != UNKNOWN_LABEL)
+    held_back = (F.col("verdict") == Verdict.LOW_CONFIDENCE.value) & F.coalesce(reaches, F.lit(False))
+    suspended = F.col("reason").eqNullSafe(Reason.LABEL_SUSPENDED.value)
+    return (F.col("verdict") == Verdict.ACCEPTED.value) | held_back | suspended
 
 
 def _first_of_texts(rows: DataFrame, order: Column, budget: int) -> DataFrame:
