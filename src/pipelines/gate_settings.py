@@ -59,7 +59,7 @@ class AnnotationSettings:
     """
 
     audit: float = 0.4
-    """Accepted records in the audit's share, in the order of their lots."""
+    """Records above `gate.min_confidence` in the audit's share, in the order of their lots."""
     second_votes: float = 0.2
     """Further votes where a person contradicted models, until two agree, five at most."""
     calibration: float = 0.2

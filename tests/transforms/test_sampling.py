@@ -47,9 +47,7 @@ def by_lot(spark: SparkSession, purpose: str, ids: list[str]) -> list[str]:
     return [row["record_id"] for row in rows.orderBy(lot(purpose)).collect()]
 
 
-def test_audit_rows_are_what_the_users_gate_accepts_in_the_order_of_their_lots(
-    spark: SparkSession,
-) -> None:
+def test_audit_rows_are_what_the_users_gate_accepts_in_the_order_of_their_lots(spark: SparkSession) -> None:
     ids = [f"r{number}" for number in range(40)]
     held = {"verdict": "low_confidence", "place": "quarantine"}
     # Of the forty every second one is held back by a certificate alone.

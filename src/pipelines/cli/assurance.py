@@ -86,8 +86,8 @@ def tell_left_out(subject: Subject) -> None:
     if subject.held_out >= subject.settings.audit_share:
         return
     say(
-        f"Audits count up to a share of {subject.held_out}: student or calibration were made with that gate.audit_share"
-        f" and may have learnt from records beyond it. Today it is {subject.settings.audit_share}; to count them all: "
+        f"Audits count up to a share of {subject.held_out}: student or calibration may have learnt from records beyond"
+        f" it, by the gate.audit_share of their day. Today it is {subject.settings.audit_share}; to count them all: "
         "lakehouse train, then lakehouse calibrate"
     )
 

@@ -129,7 +129,7 @@ CERTIFICATES = declare(
     column("target_error", DOUBLE, "Share of wrong labels that is promised not to be passed"),
     column("confidence_level", DOUBLE, "How sure the promise is"),
     column("threshold", DOUBLE, "Least confidence that it holds for; null when nothing was certified"),
-    column("error_bound", DOUBLE, "Upper bound of the share of wrong labels from there on"),
+    column("error_bound", DOUBLE, "Greatest upper bound of the share of wrong labels on the way down to it"),
     column("coverage", DOUBLE, "Share of all judged records that reach it"),
     column("audited", LONG, "Records that people checked, of all thresholds"),
     column("votes_spent", LONG, "Votes of people that this took, further ones included"),

@@ -18,7 +18,7 @@ from pipelines.kernels.calibration import LEAST_ROWS, Calibration, apply_calibra
 from pipelines.kernels.certification import GRID
 from pipelines.kernels.reliability import Reliability, measure_reliability
 from pipelines.kernels.vote_features import ANCHOR, FEATURES
-from pipelines.transforms.assurance import doubt_reaching, judged_by_models, verified
+from pipelines.transforms.assurance import doubt_reaching, verified
 from pipelines.transforms.label_sets import as_of_today
 from pipelines.transforms.opinions import calibrated, pool_opinions, standing_alone, with_features
 
@@ -82,8 +82,7 @@ def calibrate(subject: Subject) -> Fitted:
     records, votes, decisions = (read_table(spark, store, table, version) for table, version in read.items())
     pooled = votes.transform(as_of_today, subject.labels).transform(pool_opinions).transform(with_features)
     evidence = pooled.transform(standing_alone)
-    asked = (decisions, subject.labels, settings, subject.held_out)
-    judged = records.transform(judged_by_models, evidence, *asked)
+    judged = subject.judge(records, evidence, decisions)
     told = judged.where("is_known").transform(verified, votes, subject.labels)
     features = pooled.select("text_key", *FEATURES)
     rows = told.join(features, on="text_key", how="inner").orderBy("record_id").collect()
@@ -99,7 +98,7 @@ def calibrate(subject: Subject) -> Fitted:
     if not is_fitted:
         return Fitted(None, None, *counted)
     sure = pooled.transform(calibrated, calibration).transform(standing_alone, "confidence")
-    rejudged = hold(records.transform(judged_by_models, sure, *asked))
+    rejudged = hold(subject.judge(records, sure, decisions))
     return Fitted(calibration, quality, *counted, what_audits_may_prove(rejudged, settings))
 
 

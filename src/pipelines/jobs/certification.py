@@ -58,6 +58,10 @@ class Subject:
         """The gate's settings."""
         return self.rules.settings
 
+    def judge(self, records: DataFrame, evidence: DataFrame, decisions: DataFrame) -> DataFrame:
+        """Give each record what the models say of it, and the samples it belongs to (`judged_by_models`)."""
+        return records.transform(judged_by_models, evidence, decisions, self.labels, self.settings, self.held_out)
+
 
 def read_rules(
     spark: SparkSession, store: TableStore, settings: GateSettings, calibrated: PinnedCalibration | None
@@ -89,9 +93,7 @@ def read_judged(subject: Subject) -> DataFrame:
     spark, store = subject.spark, subject.store
     votes = read_table(spark, store, LABELS).transform(of_models).transform(as_of_today, subject.labels)
     records, decisions = (read_table(spark, store, table) for table in (TICKETS_SILVER, DECISIONS))
-    evidence = votes.transform(weigh, subject.rules)
-    asked = (decisions, subject.labels, subject.settings, subject.held_out)
-    return hold(records.transform(judged_by_models, evidence, *asked))
+    return hold(subject.judge(records, votes.transform(weigh, subject.rules), decisions))
 
 
 def issue(subject: Subject, issued_at: datetime) -> dict[str, Any]:

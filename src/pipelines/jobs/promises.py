@@ -33,7 +33,7 @@ def promise(certificate: Mapping[str, Any]) -> list[str]:
     """Say in sentences what a certificate promises, or why it promises nothing."""
     target, sure = certificate["target_error"], certificate["confidence_level"]
     evidence = (
-        f"Evidence: {certificate['audited']:,} accepted tickets drawn by hash and checked by people, "
+        f"Evidence: {certificate['audited']:,} tickets drawn by hash and checked by people, "
         f"{certificate['votes_spent']:,} votes; calibration {certificate['calibration'] or 'none yet'}; certificate "
         f"{certificate['certificate_id']}."
     )

@@ -22,7 +22,7 @@ def judged_by_models(
     decisions: DataFrame,
     labels: LabelSet,
     settings: GateSettings,
-    held_out: float = 1.0,
+    held_out: float,
 ) -> DataFrame:
     """Give each record what the models say of its text, and say which samples it belongs to.
 
