@@ -21,7 +21,7 @@ def test_codes_of_one_token_need_their_own_rows_only() -> None:
     labels = ClosedSet(((7,), (3,)))
     assert labels.rows is not None
     assert labels.rows.tolist() == [7, 3]
-    logs = labels.log_probabilities(torch.tensor([[0.0, np.log(3.0)], [5.0, 5.0]]))
+    logs = labels.log_probabilities(labels.pick(torch.tensor([[0.0, np.log(3.0)], [5.0, 5.0]])))
     assert np.exp(logs) == pytest.approx(np.array([[0.25, 0.75], [0.5, 0.5]]))
 
 
@@ -31,10 +31,10 @@ def test_a_distribution_over_codes_is_the_models_own_given_that_one_of_them_foll
     # After the prompt: .2 .3 .5. After token 1: .1 .4 .5.
     logits = torch.log(torch.tensor([[0.2, 0.3, 0.5], [0.1, 0.4, 0.5]])) + torch.tensor([[3.0], [-2.0]])
     expected = np.array([0.2, 0.3 * 0.1, 0.3 * 0.4])
-    assert np.exp(labels.log_probabilities(logits))[0] == pytest.approx(expected / expected.sum())
+    assert np.exp(labels.log_probabilities(labels.pick(logits)))[0] == pytest.approx(expected / expected.sum())
 
 
 def test_logits_so_far_apart_that_a_probability_is_zero_still_add_up() -> None:
-    logs = ClosedSet(((0,), (1,))).log_probabilities(torch.tensor([[0.0, -3000.0]]))
+    logs = ClosedSet(((0,), (1,))).log_probabilities(torch.tensor([[0.0, -3000.0]]).double())
     assert np.exp(logs).sum() == 1
     assert logs[0, 1] == -3000

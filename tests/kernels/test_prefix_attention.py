@@ -6,7 +6,7 @@ import torch
 from pipelines.kernels import prefix_attention
 from pipelines.kernels.label_trees import Tree, plant_tree
 from pipelines.kernels.packing import Asked, Packed, pack
-from pipelines.kernels.prefix_attention import attend, find_places, look, table
+from pipelines.kernels.prefix_attention import find_places, look, table
 
 HEADS, SHARED, SIZE, START = 6, 2, 8, 7
 TREE = plant_tree([[1, 2, 0], [3, 0]])
@@ -40,7 +40,7 @@ def test_attention_in_two_parts_equals_the_whole(tree: Tree, way: str, monkeypat
     tables = table(queries), table(keys[START:]), table(values[START:])
 
     def ours(asked: Asked) -> torch.Tensor:
-        return attend(*tables, head, find_places(*tables, asked, packed.everyone.grid), 0.3)
+        return find_places(*tables, asked, packed.everyone.grid).attend(*tables, head, 0.3)
 
     expected = plain(queries, keys, values, packed, START)
     torch.testing.assert_close(ours(packed.everyone), expected, atol=1e-5, rtol=1e-5)

@@ -13,10 +13,11 @@ import torch
 from transformers import AttentionInterface, DynamicCache, PreTrainedModel
 
 from pipelines.errors import UnsupportedModelError
+from pipelines.kernels.flash_attention import Spans, find_way
 from pipelines.kernels.fused_llama import FusedLlama
 from pipelines.kernels.label_trees import Tokens
 from pipelines.kernels.packing import Packed
-from pipelines.kernels.prefix_attention import Places, attend, find_places, table
+from pipelines.kernels.prefix_attention import Places, table
 from pipelines.kernels.scoring import Head
 
 OURS = "lakehouse_shared_head"
@@ -30,7 +31,7 @@ class Pass:
 
     head: Head
     packed: Packed
-    places: dict[tuple[int, int], Places] = field(default_factory=dict)
+    ways: dict[tuple[int, int], Spans | Places] = field(default_factory=dict)
 
 
 UNDER_WAY: ContextVar[Pass] = ContextVar("pass_under_way")
@@ -55,12 +56,12 @@ def shared_head_attention(
         raise UnsupportedModelError(f"This model's attention takes {', '.join(wanted)}; only plain attention is known.")
     now = UNDER_WAY.get()
     queries, keys, values = (table(part[0].transpose(0, 1)) for part in (query, key, value))
-    shape, asked = (queries.heads, keys.heads), now.packed.everyone
-    if shape not in now.places:
-        now.places[shape] = find_places(queries, keys, values, asked, asked.grid)
+    shape = (queries.heads, keys.heads)
+    if shape not in now.ways:
+        now.ways[shape] = find_way(queries, keys, values, now.packed, last=False)
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     head = now.head.layers[vars(module)["layer_idx"]]
-    answers = attend(queries, keys, values, head, now.places[shape], scale)
+    answers = now.ways[shape].attend(queries, keys, values, head, scale)
     return answers.view(1, query.shape[2], queries.heads, -1), None
 
 

@@ -12,13 +12,15 @@ from dataclasses import dataclass, replace
 import torch
 from torch.nn import functional
 
+from pipelines.kernels.flash_attention import Spans, find_way
+from pipelines.kernels.gpu_fusion import fused_on_gpu
 from pipelines.kernels.packing import Packed
-from pipelines.kernels.prefix_attention import Places, Table, attend, find_places
+from pipelines.kernels.prefix_attention import Cached, Places, Table
 from pipelines.kernels.products import Weight, add_linear, gated_linear, linear, quantize
 
 Parameters = dict[str, torch.nn.Parameter]
 Rotary = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
-Cache = tuple[tuple[torch.Tensor, torch.Tensor], ...]
+Cache = tuple[Cached, ...]
 
 NORMS = ("input_layernorm.weight", "post_attention_layernorm.weight")
 QKV = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
@@ -70,16 +72,15 @@ class FusedLlama:
         """Give the logits at the read places; see `scoring.Reader`."""
         states = functional.embedding(packed.tokens, self.embedding).to(self.kept)
         cosines, sines = (part[0].unsqueeze(1) for part in self.rotary(states, packed.positions[None]))
-        places: Places | None = None
+        way: Spans | Places | None = None
         for number, (layer, cached) in enumerate(zip(self.layers, head, strict=True)):
             last = number == len(self.layers) - 1
             tables = self.look_up(layer, states, cosines, sines)
-            if places is None or last:
-                asked = packed.readers if last else packed.everyone
-                places = find_places(*tables, asked, packed.everyone.grid)
+            if way is None or last:
+                way = find_way(*tables, packed, last)
             if last:
                 states = states.index_select(0, packed.read)
-            seen = attend(*tables, cached, places, tables[0].vectors.shape[-1] ** -0.5)
+            seen = way.attend(*tables, cached, tables[0].vectors.shape[-1] ** -0.5)
             self.go_on(layer, states, seen)
         output = self.output if rows is None else self.output.index_select(0, rows)
         return linear(normalise(states, self.norm, self.epsilon), output)
@@ -124,11 +125,20 @@ def rotate(vectors: torch.Tensor, cosines: torch.Tensor, sines: torch.Tensor) ->
         cosines: shape (tokens, 1, dimensions).
         sines: likewise.
     """
+    if vectors.device.type != "cpu":
+        return rotate_at_once(vectors, cosines, sines)
     half = vectors.shape[-1] // 2
     turned = torch.mul(vectors, cosines)
     turned[..., :half].addcmul_(vectors[..., half:], sines[..., :half], value=-1)
     turned[..., half:].addcmul_(vectors[..., :half], sines[..., half:])
     return turned
+
+
+@fused_on_gpu
+def rotate_at_once(vectors: torch.Tensor, cosines: torch.Tensor, sines: torch.Tensor) -> torch.Tensor:
+    """As `rotate`, in steps that make one kernel."""
+    low, high = vectors.chunk(2, dim=-1)
+    return vectors * cosines + torch.cat((-high, low), dim=-1) * sines
 
 
 def fuse(network: torch.nn.Module, heads: int, epsilon: float) -> FusedLlama | None:

@@ -84,31 +84,36 @@ class ClosedSet:
         lengths = np.array([len(code) for code in self.codes], dtype=np.int64)
         return positions, tokens, np.cumsum(lengths) - lengths
 
-    def log_probabilities(self, logits: torch.Tensor) -> Floats:
-        """Turn logits into the distribution over labels, in nats.
+    def pick(self, logits: torch.Tensor) -> torch.Tensor:
+        """Keep of logits what tells the labels apart, where they are.
 
         Args:
             logits: shape (texts * (1 + nodes), rows): of a text first the end of its prompt, then the nodes.
 
         Returns:
+            What `log_probabilities` takes: the rows as they are, or each token of each code against the whole
+            vocabulary, in nats; shape (texts, rows or tokens of all codes), float64.
+        """
+        return logits.double() if self.rows is not None else self.pick_tokens(logits)
+
+    def pick_tokens(self, logits: torch.Tensor) -> torch.Tensor:
+        """Keep each token of each code against the whole vocabulary, whatever `rows` says; see `pick`."""
+        logits = logits.view(-1, len(self.tree.nodes) + 1, logits.shape[-1])
+        positions, tokens = (torch.from_numpy(part).to(logits.device) for part in self.steps[:2])
+        whole = torch.logsumexp(logits.float(), dim=-1).double()
+        return logits[:, positions, tokens].double() - whole[:, positions]
+
+    def log_probabilities(self, picked: torch.Tensor) -> Floats:
+        """Turn what was picked into the distribution over labels, in nats.
+
+        Returns:
             float64 array of shape (texts, labels); each row's exponentials add up to 1.
         """
         if self.rows is not None:
-            return np.asarray(torch.log_softmax(logits.double(), dim=-1).cpu().numpy())
-        summed = self.log_likelihoods(logits)
+            return np.asarray(torch.log_softmax(picked.cpu(), dim=-1).numpy())
+        summed = self.log_likelihoods(picked)
         return np.asarray(summed - np.logaddexp.reduce(summed, axis=1, keepdims=True))
 
-    def log_likelihoods(self, logits: torch.Tensor) -> Floats:
-        """Sum up each code's tokens, each against the whole vocabulary, in nats.
-
-        Args:
-            logits: shape (texts * (1 + nodes), vocabulary): of a text first the end of its prompt, then the nodes.
-
-        Returns:
-            float64 array of shape (texts, labels).
-        """
-        logits = logits.view(-1, len(self.tree.nodes) + 1, logits.shape[-1])
-        positions, tokens, starts = (torch.from_numpy(part).to(logits.device) for part in self.steps)
-        whole = torch.logsumexp(logits.float(), dim=-1).double()
-        logs = logits[:, positions, tokens].double() - whole[:, positions]
-        return np.asarray(np.add.reduceat(logs.cpu().numpy(), starts.cpu().numpy(), axis=1))
+    def log_likelihoods(self, picked: torch.Tensor) -> Floats:
+        """Sum up each code's tokens, of `pick_tokens`, in nats: float64 array of shape (texts, labels)."""
+        return np.asarray(np.add.reduceat(picked.cpu().numpy(), self.steps[2], axis=1))

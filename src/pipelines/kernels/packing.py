@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 
 import numpy as np
 import torch
 
 from pipelines.kernels.label_trees import Flags, Integers, Tokens, Tree
+
+Masks = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -23,9 +27,35 @@ class Asked:
     cells: torch.Tensor
     bias: torch.Tensor
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> "Asked":
-        """Bring it to a device; the mask in the model's type."""
-        return Asked(self.grid.to(device), self.cells.to(device), self.bias.to(device, dtype))
+
+@dataclass(frozen=True)
+class Rows:
+    """How the texts of a pass lie in its row; on the host, whatever reads them.
+
+    Attributes:
+        sizes: tokens of each text with its tree.
+        ends: tokens of each text alone.
+        trees: of each text the codes' beginnings, read behind it.
+    """
+
+    sizes: Integers
+    ends: Integers
+    trees: Sequence[Tree]
+
+    @cached_property
+    def firsts(self) -> Integers:
+        """The place of each text's first token."""
+        return np.asarray(np.cumsum(self.sizes) - self.sizes)
+
+    @cached_property
+    def branching(self) -> bool:
+        """Whether any text has a tree behind it, so that not all that stands before a token is seen by it."""
+        return any(tree.nodes for tree in self.trees)
+
+    @cached_property
+    def widest(self) -> int:
+        """Tokens of the longest text."""
+        return int(self.sizes.max())
 
 
 @dataclass(frozen=True)
@@ -35,26 +65,50 @@ class Packed:
     Attributes:
         tokens: token ids, shape (packed,).
         positions: each token's place in its own prompt, the head's length included.
-        everyone: all tokens ask.
-        readers: only those ask whose output is read: the end of each prompt, then the nodes of its tree.
-        read: the places of the readers, text by text, shape (texts + nodes of all texts,).
+        read: the places of the readers, text by text, shape (texts + nodes of all texts,): the end of each prompt, then
+            the nodes of its tree. Only their output is wanted.
+        bounds: where each text begins, and the end of the last; int32, shape (texts + 1,).
+        rows: how the texts lie.
+        dtype: of the masks.
     """
 
     tokens: torch.Tensor
     positions: torch.Tensor
-    everyone: Asked
-    readers: Asked
     read: torch.Tensor
+    bounds: torch.Tensor
+    rows: Rows
+    dtype: torch.dtype = torch.float32
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Packed":
-        """Bring it to a device."""
-        return Packed(
-            self.tokens.to(device),
-            self.positions.to(device),
-            self.everyone.to(device, dtype),
-            self.readers.to(device, dtype),
-            self.read.to(device),
-        )
+        """Bring it to a device, without waiting for what that is doing; masks will be in the model's type."""
+        tokens, positions = carry(self.tokens, device), carry(self.positions, device)
+        return Packed(tokens, positions, carry(self.read, device), carry(self.bounds, device), self.rows, dtype)
+
+    @cached_property
+    def everyone(self) -> Asked:
+        """All tokens ask."""
+        rows = self.rows
+        grid, real = lay_out(rows.firsts, np.zeros_like(rows.sizes), rows.sizes)
+        return self.ask(grid, real, self.masks)
+
+    @cached_property
+    def readers(self) -> Asked:
+        """Only those ask whose output is read."""
+        rows, masks = self.rows, self.masks
+        grid, real = lay_out(rows.firsts, rows.ends - 1, rows.sizes - rows.ends + 1)
+        text = np.arange(len(masks))[:, None] if len(masks) > 1 else np.zeros((1, 1), dtype=np.int64)
+        return self.ask(grid, real, masks[text, grid - rows.firsts[:, None]])
+
+    @cached_property
+    def masks(self) -> Masks:
+        """Who sees whom; see `see`."""
+        return see(self.rows.ends, self.rows.widest, self.rows.trees)
+
+    def ask(self, grid: Integers, real: Flags, bias: Masks) -> Asked:
+        """Bring a grid to where the tokens are."""
+        device, cells = self.tokens.device, torch.from_numpy(np.flatnonzero(real))
+        masks = torch.from_numpy(bias).to(device, self.dtype)
+        return Asked(torch.from_numpy(grid).to(device), cells.to(device), masks)
 
 
 def take_batch(lengths: Integers, budget: int) -> int:
@@ -75,27 +129,28 @@ def pack(texts: Sequence[Tokens], trees: Sequence[Tree], start: int) -> Packed:
         trees: of each text the codes' beginnings, read behind it.
         start: the length of the head.
     """
-    rows = [[*text, *(node[-1] for node in tree.nodes)] for text, tree in zip(texts, trees, strict=True)]
-    sizes, ends = np.array([len(row) for row in rows]), np.array([len(text) for text in texts])
-    firsts = np.cumsum(sizes) - sizes
-    grid, real = lay_out(firsts, np.zeros_like(sizes), sizes)
-    depth = np.broadcast_to(np.arange(grid.shape[1]), grid.shape).copy()
-    for row, (end, tree) in enumerate(zip(ends, trees, strict=True)):
-        depth[row, end : end + len(tree.nodes)] = [end - 1 + len(node) for node in tree.nodes]
-    bias = see(ends, grid.shape[1], trees)
-    asking, read = lay_out(firsts, ends - 1, sizes - ends + 1)
-    rows_of = np.arange(len(bias))[:, None] if len(bias) > 1 else np.zeros((1, 1), dtype=np.int64)
+    parts = [(text, tuple(node[-1] for node in tree.nodes)) for text, tree in zip(texts, trees, strict=True)]
+    ends, behind = (np.array([len(part[which]) for part in parts], dtype=np.int64) for which in (0, 1))
+    rows = Rows(ends + behind, ends, trees)
+    tokens = np.fromiter(chain.from_iterable(chain.from_iterable(parts)), dtype=np.int64, count=int(rows.sizes.sum()))
+    places = np.arange(len(tokens)) - np.repeat(rows.firsts, rows.sizes) + start
+    for text in np.flatnonzero(behind).tolist():
+        first = rows.firsts[text] + ends[text]
+        places[first : first + behind[text]] = [start + ends[text] - 1 + len(node) for node in trees[text].nodes]
+    read = np.repeat(rows.firsts + ends - 1 - (np.cumsum(behind + 1) - behind - 1), behind + 1)
+    bounds = np.append(rows.firsts, len(tokens)).astype(np.int32)
     return Packed(
-        torch.tensor([token for row in rows for token in row]),
-        torch.from_numpy(depth[real] + start),
-        Asked(torch.from_numpy(grid), torch.from_numpy(np.flatnonzero(real)), torch.from_numpy(bias)),
-        Asked(
-            torch.from_numpy(asking),
-            torch.from_numpy(np.flatnonzero(read)),
-            torch.from_numpy(bias[rows_of, asking - firsts[:, None]]),
-        ),
-        torch.from_numpy(asking[read]),
+        torch.from_numpy(tokens),
+        torch.from_numpy(places),
+        torch.from_numpy(read + np.arange(len(read))),
+        torch.from_numpy(bounds),
+        rows,
     )
+
+
+def carry(part: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Bring a tensor to a device; to a GPU out of memory that it may read by itself, so that nobody waits."""
+    return part.to(device) if device.type == "cpu" else part.pin_memory().to(device, non_blocking=True)
 
 
 def lay_out(firsts: Integers, skipped: Integers, counts: Integers) -> tuple[Integers, Flags]:
@@ -114,7 +169,7 @@ def lay_out(firsts: Integers, skipped: Integers, counts: Integers) -> tuple[Inte
     return firsts[:, None] + np.where(wanted, skipped[:, None] + columns, 0), wanted
 
 
-def see(ends: Integers, width: int, trees: Sequence[Tree]) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def see(ends: Integers, width: int, trees: Sequence[Tree]) -> Masks:
     """Say who sees whom within a text: everything before it, but of the tree its own ancestors only.
 
     Padding stands behind a text, so it is seen by nobody that counts; without trees one mask serves all texts.

@@ -11,6 +11,9 @@ import torch
 
 from pipelines.kernels.packing import Asked
 
+Cached = tuple[torch.Tensor, torch.Tensor]
+"""Keys and values of a head in one layer, each of shape (key heads, head tokens, dimensions)."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -29,6 +32,10 @@ class Table:
         heads = torch.arange(self.heads, device=grid.device).view(shared, 1, -1, 1)
         return (grid[None, :, None] * self.stride + self.first + heads).flatten()
 
+    def by_token(self) -> torch.Tensor:
+        """The vectors as they lie, shape (tokens, heads, dimensions)."""
+        return self.vectors.view(-1, self.stride, self.vectors.shape[-1])[:, self.first : self.first + self.heads]
+
 
 def table(vectors: torch.Tensor) -> Table:
     """Lay out vectors of shape (tokens, heads, dimensions)."""
@@ -46,6 +53,32 @@ class Places:
     answers: torch.Tensor
     bias: torch.Tensor
 
+    def attend(self, queries: Table, keys: Table, values: Table, head: Cached, scale: float) -> torch.Tensor:
+        """Let every asking token look at the head and at its own text.
+
+        Args:
+            queries: the packed tokens' queries.
+            keys: their keys; each key head serves several query heads (grouped queries).
+            values: their values.
+            head: keys and values of the head.
+            scale: what the products of queries and keys are multiplied with.
+
+        Returns:
+            shape (asking tokens, query heads * dimensions).
+        """
+        shared, size = keys.heads, queries.vectors.shape[-1]
+        asking = queries.vectors.index_select(0, self.queries)
+        rows, width = self.bias.shape[-2:]
+        inner = asking.view(-1, rows, size)
+        mine = keys.vectors.index_select(0, self.keys).view(-1, width, size)
+        theirs = values.vectors.index_select(0, self.values).view(-1, width, values.vectors.shape[-1])
+        near, near_sum = look(inner, mine, theirs, scale, self.bias)
+        far, far_sum = look_at_head(asking.view(shared, -1, size), *head, scale)
+        near = near.view(far.shape)
+        share = torch.sigmoid(far_sum - near_sum.view(far_sum.shape)).to(near.dtype)
+        mixed = torch.lerp(near, far, share).view(-1, far.shape[-1])
+        return mixed.index_select(0, self.answers).view(-1, queries.heads * far.shape[-1])
+
 
 def find_places(queries: Table, keys: Table, values: Table, asked: Asked, grid: torch.Tensor) -> Places:
     """Work the places out for the tokens that ask and the grid of all tokens."""
@@ -61,36 +94,6 @@ def find_places(queries: Table, keys: Table, values: Table, asked: Asked, grid: 
         answers.flatten(),
         asked.bias.repeat(1, group, 1).repeat(shared if len(asked.bias) > 1 else 1, 1, 1),
     )
-
-
-def attend(
-    queries: Table, keys: Table, values: Table, head: tuple[torch.Tensor, torch.Tensor], places: Places, scale: float
-) -> torch.Tensor:
-    """Let every asking token look at the head and at its own text.
-
-    Args:
-        queries: the packed tokens' queries.
-        keys: their keys; each key head serves several query heads (grouped queries).
-        values: their values.
-        head: keys and values of the head, each of shape (key heads, head tokens, dimensions).
-        places: of `find_places`.
-        scale: what the products of queries and keys are multiplied with.
-
-    Returns:
-        shape (asking tokens, query heads * dimensions).
-    """
-    shared, size = keys.heads, queries.vectors.shape[-1]
-    asking = queries.vectors.index_select(0, places.queries)
-    rows, width = places.bias.shape[-2:]
-    inner = asking.view(-1, rows, size)
-    mine = keys.vectors.index_select(0, places.keys).view(-1, width, size)
-    theirs = values.vectors.index_select(0, places.values).view(-1, width, values.vectors.shape[-1])
-    near, near_sum = look(inner, mine, theirs, scale, places.bias)
-    far, far_sum = look_at_head(asking.view(shared, -1, size), *head, scale)
-    near = near.view(far.shape)
-    share = torch.sigmoid(far_sum - near_sum.view(far_sum.shape)).to(near.dtype)
-    mixed = torch.lerp(near, far, share).view(-1, far.shape[-1])
-    return mixed.index_select(0, places.answers).view(-1, queries.heads * far.shape[-1])
 
 
 def look(

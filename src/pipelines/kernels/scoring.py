@@ -120,14 +120,18 @@ def score_texts(reader: Reader, asked: ReadPrompt, texts: Sequence[Tokens], budg
     labels, tail = asked.prompt.labels, tuple(asked.prompt.tail)
     whole = [(*text, *tail) for text in texts]
     measure(reader, asked.head, [(len(text), labels.tree) for text in whole], len(tail))
-    logs = np.empty((len(texts), len(labels.codes)))
     rows = None if labels.rows is None else torch.from_numpy(labels.rows).to(reader.weight.device)
+    told: list[tuple[Integers, torch.Tensor]] = []
 
     def score(places: Integers) -> None:
         packed = pack([whole[place] for place in places], [labels.tree] * len(places), asked.head.length)
-        logs[places] = labels.log_probabilities(read(reader, asked.head, packed, rows))
+        told.append((places, labels.pick(read(reader, asked.head, packed, rows))))
 
     take_batches(reader, [len(text) + len(labels.tree.nodes) for text in whole], score, budget)
+    # Only now: who asks a GPU for an answer waits for it, and lays out no further pass meanwhile.
+    logs = np.empty((len(texts), len(labels.codes)))
+    for places, picked in told:
+        logs[places] = labels.log_probabilities(picked)
     return logs
 
 
@@ -155,18 +159,18 @@ def score_answers(
     if not all(texts):
         raise ValueError("A text without a token came; one at least must stand between the head and the answers.")
     measure(reader, head, [(len(text), own.tree) for text, own in zip(texts, answers, strict=True)], 0)
-    told: dict[int, Floats] = {}
+    told: dict[int, torch.Tensor] = {}
 
     def score(places: Integers) -> None:
         sets = [answers[place] for place in places]
         packed = pack([texts[place] for place in places], [own.tree for own in sets], head.length)
         parts = torch.split(read(reader, head, packed, None), [1 + len(own.tree.nodes) for own in sets])
         for place, own, logits in zip(places, sets, parts, strict=True):
-            told[int(place)] = own.log_likelihoods(logits)[0]
+            told[int(place)] = own.pick_tokens(logits)
 
     lengths = [len(text) + len(own.tree.nodes) for text, own in zip(texts, answers, strict=True)]
     take_batches(reader, lengths, score, budget)
-    return [told[place] for place in range(len(texts))]
+    return [own.log_likelihoods(told[place])[0] for place, own in enumerate(answers)]
 
 
 def take_batches(reader: Reader, lengths: Sequence[int], score: Callable[[Integers], None], budget: int | None) -> None:
