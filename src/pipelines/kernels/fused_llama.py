@@ -15,7 +15,7 @@ from torch.nn import functional
 from pipelines.kernels.flash_attention import Spans, find_way
 from pipelines.kernels.gpu_fusion import fused_on_gpu
 from pipelines.kernels.packing import Packed
-from pipelines.kernels.prefix_attention import Cached, Places, Table
+from pipelines.kernels.prefix_attention import Cached, Places, Table, table
 from pipelines.kernels.products import Weight, add_linear, gated_linear, linear, quantize
 
 Parameters = dict[str, torch.nn.Parameter]
@@ -93,12 +93,8 @@ class FusedLlama:
         normed = normalise(states, layer.first_norm, self.epsilon)
         vectors = linear(normed, layer.qkv, layer.qkv_bias).view(len(states), -1, size)
         shared = (vectors.shape[1] - heads) // 2
-        turned = rotate(vectors[:, : heads + shared], cosines, sines).view(-1, size)
-        return (
-            Table(turned, heads + shared, 0, heads),
-            Table(turned, heads + shared, heads, shared),
-            Table(vectors.view(-1, size), heads + 2 * shared, heads + shared, shared),
-        )
+        turned = rotate(vectors, heads + shared, cosines, sines)
+        return table(turned, 0, heads), table(turned, heads, shared), table(vectors, heads + shared, shared)
 
     def go_on(self, layer: Layer, states: torch.Tensor, seen: torch.Tensor) -> None:
         """Add what was seen, and what the layer makes of it, to the states."""
@@ -107,6 +103,7 @@ class FusedLlama:
         add_linear(states, opened, layer.down)
 
 
+@fused_on_gpu
 def normalise(states: torch.Tensor, weight: torch.Tensor, epsilon: float) -> torch.Tensor:
     """Divide each row by its root mean square (Zhang and Sennrich, 2019)."""
     if states.device.type != "cpu" or states.dtype != torch.float32:
@@ -117,28 +114,25 @@ def normalise(states: torch.Tensor, weight: torch.Tensor, epsilon: float) -> tor
     return torch.mul(states, scale).mul_(weight)
 
 
-def rotate(vectors: torch.Tensor, cosines: torch.Tensor, sines: torch.Tensor) -> torch.Tensor:
+@fused_on_gpu
+def rotate(vectors: torch.Tensor, heads: int, cosines: torch.Tensor, sines: torch.Tensor) -> torch.Tensor:
     """Turn each pair (number of the first half, its fellow of the second) by its position's angle (Su et al., 2021).
 
     Args:
-        vectors: shape (tokens, heads, dimensions).
+        vectors: shape (tokens, heads, dimensions); they may be used up.
+        heads: how many of the heads are turned, the first ones.
         cosines: shape (tokens, 1, dimensions).
         sines: likewise.
+
+    Returns:
+        shape (tokens, at least so many heads, dimensions).
     """
-    if vectors.device.type != "cpu":
-        return rotate_at_once(vectors, cosines, sines)
+    vectors = vectors[:, :heads]
     half = vectors.shape[-1] // 2
     turned = torch.mul(vectors, cosines)
     turned[..., :half].addcmul_(vectors[..., half:], sines[..., :half], value=-1)
     turned[..., half:].addcmul_(vectors[..., :half], sines[..., half:])
     return turned
-
-
-@fused_on_gpu
-def rotate_at_once(vectors: torch.Tensor, cosines: torch.Tensor, sines: torch.Tensor) -> torch.Tensor:
-    """As `rotate`, in steps that make one kernel."""
-    low, high = vectors.chunk(2, dim=-1)
-    return vectors * cosines + torch.cat((-high, low), dim=-1) * sines
 
 
 def fuse(network: torch.nn.Module, heads: int, epsilon: float) -> FusedLlama | None:

@@ -1,7 +1,9 @@
-"""Several small steps as one kernel of a GPU, where torch finds a compiler for it."""
+"""Several small steps as one kernel of a GPU, where Triton can make it; elsewhere the steps one by one."""
 
 from collections.abc import Callable
 from functools import cache, wraps
+from importlib import import_module
+from subprocess import SubprocessError
 
 import torch
 
@@ -9,31 +11,32 @@ Steps = Callable[..., torch.Tensor]
 
 
 def fused_on_gpu(steps: Steps) -> Steps:
-    """Make one kernel of a function's steps where its tensors lie on a GPU; elsewhere it stays as it is written.
+    """Take the kernel of the same name from `gpu_kernels` where the tensors lie on a GPU.
 
-    Taken one by one, each step would bring all numbers from the GPU's memory and back. The kernel is compiled at the
-    first call; where that cannot be (no C compiler on the machine, say), the steps are taken one by one from then on.
+    Taken one by one, each step would bring all numbers from the GPU's memory and back. Kernels are compiled at their
+    first call; where that cannot be (no Triton, or no C compiler on the machine), the steps are taken from then on.
 
     Args:
-        steps: a function of tensors, the first of which tells where it runs, that changes none of them.
+        steps: a function whose first argument is a tensor that tells where it runs.
     """
     given_up = False
 
     @cache
     def fused() -> Steps:
-        return torch.compile(steps, dynamic=True)
+        found: Steps = getattr(import_module("pipelines.kernels.gpu_kernels"), steps.__name__)
+        return found
 
     @wraps(steps)
-    def run(*tensors: torch.Tensor) -> torch.Tensor:
+    def run(first: torch.Tensor, *others: object) -> torch.Tensor:
         nonlocal given_up
-        if given_up or tensors[0].device.type == "cpu":
-            return steps(*tensors)
+        if given_up or first.device.type == "cpu":
+            return steps(first, *others)
         try:
-            return fused()(*tensors)
+            return fused()(first, *others)
         except torch.OutOfMemoryError:
             raise
-        except (RuntimeError, ImportError, OSError):
+        except (RuntimeError, ImportError, OSError, SubprocessError):
             given_up = True
-            return steps(*tensors)
+            return steps(first, *others)
 
     return run

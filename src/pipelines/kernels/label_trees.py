@@ -27,6 +27,11 @@ class Tree:
     nodes: tuple[Node, ...]
 
     @cached_property
+    def depth(self) -> int:
+        """Tokens of the longest beginning."""
+        return max(map(len, self.nodes), default=0)
+
+    @cached_property
     def places(self) -> dict[Node, int]:
         """Where each beginning stands; the empty one (the end of the prompt) is -1."""
         return {(): -1, **{node: place for place, node in enumerate(self.nodes)}}

@@ -37,10 +37,10 @@ class Table:
         return self.vectors.view(-1, self.stride, self.vectors.shape[-1])[:, self.first : self.first + self.heads]
 
 
-def table(vectors: torch.Tensor) -> Table:
-    """Lay out vectors of shape (tokens, heads, dimensions)."""
-    _, heads, size = vectors.shape
-    return Table(vectors.reshape(-1, size), heads, 0, heads)
+def table(vectors: torch.Tensor, first: int = 0, heads: int | None = None) -> Table:
+    """Lay out vectors of shape (tokens, heads, dimensions), or some of the heads."""
+    _, stride, size = vectors.shape
+    return Table(vectors.reshape(-1, size), stride, first, stride if heads is None else heads)
 
 
 @dataclass(frozen=True)

@@ -211,7 +211,7 @@ def measure(reader: Reader, head: Head, texts: Sequence[tuple[int, Tree]], const
         TextTooLongError: when a prompt would have more tokens than the model reads.
     """
     for tokens, tree in texts:
-        most = reader.longest - head.length - max((len(node) for node in tree.nodes), default=0)
+        most = reader.longest - head.length - tree.depth
         if tokens > most:
             raise TextTooLongError(
                 f"A text of {tokens - constant} tokens came; behind a head of {head.length} this model reads "
