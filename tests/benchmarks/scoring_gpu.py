@@ -29,7 +29,7 @@ from tests.benchmarks.report import make_parser, ratios, say, write_json
 from tests.benchmarks.scoring_plain import Task, load_task, operations, plain
 
 SQUARE, PRODUCTS = 8192, 20
-WHOLE_BATCH, COMPARED = 64, 512
+WHOLE_BATCH, COMPARED = 64, 256
 GOALS = {"135M": 20_000, "3B": 1_900}
 """Tickets a second."""
 WIDE = 0.06

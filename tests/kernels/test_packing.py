@@ -19,14 +19,14 @@ def test_texts_stand_end_to_end_with_their_places_in_their_own_prompts() -> None
 
 def test_a_token_sees_its_text_up_to_itself_and_of_the_tree_its_ancestors() -> None:
     packed = pack([[10, 7], [7]], [plant_tree([[1, 2, 0], [3, 0]])] * 2, START)
-    assert packed.tokens.tolist() == [10, 7, 1, 3, 2, 7, 1, 3, 2]
-    assert packed.positions.tolist() == [5, 6, 7, 7, 8, 5, 6, 6, 7]
+    assert packed.tokens.tolist() == [10, 7, 1, 2, 3, 7, 1, 2, 3]
+    assert packed.positions.tolist() == [5, 6, 7, 8, 7, 5, 6, 7, 6]
     assert packed.read.tolist() == [1, 2, 3, 4, 5, 6, 7, 8]
     seen = (packed.everyone.bias == 0).int()
     assert seen[0].tolist() == [
-        [1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [1, 1, 1, 0, 0], [1, 1, 0, 1, 0], [1, 1, 1, 0, 1],
+        [1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [1, 1, 1, 0, 0], [1, 1, 1, 1, 0], [1, 1, 0, 0, 1],
     ]  # fmt: skip
-    assert seen[1, :4, :4].tolist() == [[1, 0, 0, 0], [1, 1, 0, 0], [1, 0, 1, 0], [1, 1, 0, 1]]
+    assert seen[1, :4, :4].tolist() == [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0], [1, 0, 0, 1]]
     assert torch.equal(packed.readers.bias[0], packed.everyone.bias[0, 1:])
 
 

@@ -13,11 +13,10 @@ import torch
 from transformers import AttentionInterface, DynamicCache, PreTrainedModel
 
 from pipelines.errors import UnsupportedModelError
-from pipelines.kernels.flash_attention import Spans, find_way
 from pipelines.kernels.fused_llama import FusedLlama
 from pipelines.kernels.label_trees import Tokens
 from pipelines.kernels.packing import Packed
-from pipelines.kernels.prefix_attention import Places, table
+from pipelines.kernels.prefix_attention import Places, Spans, find_way, table
 from pipelines.kernels.scoring import Head
 
 OURS = "lakehouse_shared_head"

@@ -1,6 +1,7 @@
 """How a causal language model reads packed texts: the first way that answers a small prompt as the plain model does."""
 
 from collections.abc import Callable
+from subprocess import SubprocessError
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from pipelines.adapters.hardware import Place
 from pipelines.adapters.packed_models import FusedReader, PaddedReader, SharedHeadReader
 from pipelines.errors import UnsupportedModelError
 from pipelines.kernels.fused_llama import fuse
+from pipelines.kernels.gpu import give_up
 from pipelines.kernels.label_trees import ClosedSet, Floats
 from pipelines.kernels.scoring import Prompt, Reader, read_prompt, score_texts
 
@@ -18,14 +20,15 @@ PROBE_TEXTS = ((8, 3, 5, 9, 4), (), (7, 7))
 APART = 1e-3
 """How far two ways of computing in fp32 may lie apart, in nats."""
 ROUNDED_APART = 0.1
-"""How far a probability may move where factors are rounded to 8 bits."""
+"""How far a probability may move where factors are rounded to 16 or 8 bits."""
 
 
 def open_reader(network: PreTrainedModel, place: Place | None = None) -> Reader:
     """Choose how a model reads packed texts: the fastest way that answers as the model itself does.
 
     The ways are compared in fp32, before the model goes to its place: in bf16 two right ones lie nats apart where
-    answers are unlikely.
+    answers are unlikely. On a GPU our own kernels come in only then; where they break (no Triton, no C compiler, a GPU
+    they do not fit) or move a probability far, the process goes on without them.
 
     Args:
         network: a causal language model in eval mode; it becomes fp32, then what its place wants.
@@ -39,6 +42,8 @@ def open_reader(network: PreTrainedModel, place: Place | None = None) -> Reader:
     for build in (build_fused, SharedHeadReader, PaddedReader):
         if agrees(build, network, expected):
             reader = build(place.take(network) if place else network)
+            if place and place.device == "cuda" and not answers_nearly(reader, expected):
+                give_up()
             return rounded(reader, expected) if place and place.int8 else reader
     raise UnsupportedModelError(
         f"Model {type(network).__name__} answers differently when the head of a prompt is kept; choose a causal "
@@ -54,8 +59,16 @@ def rounded(reader: Reader, expected: Floats) -> Reader:
     if not isinstance(reader, FusedReader):
         return reader
     in_int8 = FusedReader(reader.network, reader.fused, int8=True)
-    given = score_texts(in_int8, read_prompt(in_int8, PROBE), PROBE_TEXTS)
-    return in_int8 if bool(abs(np.exp(given) - np.exp(expected)).max() <= ROUNDED_APART) else reader
+    return in_int8 if answers_nearly(in_int8, expected) else reader
+
+
+def answers_nearly(reader: Reader, expected: Floats) -> bool:
+    """Say whether a way of reading moves no probability far; a way that breaks does."""
+    try:
+        given = score_texts(reader, read_prompt(reader, PROBE), PROBE_TEXTS)
+    except (RuntimeError, ValueError, TypeError, AttributeError, ImportError, OSError, SubprocessError):
+        return False
+    return bool(abs(np.exp(given) - np.exp(expected)).max() <= ROUNDED_APART)
 
 
 def build_fused(network: PreTrainedModel) -> FusedReader:

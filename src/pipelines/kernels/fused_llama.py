@@ -12,10 +12,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch.nn import functional
 
-from pipelines.kernels.flash_attention import Spans, find_way
-from pipelines.kernels.gpu_fusion import fused_on_gpu
+from pipelines.kernels.gpu import fused_on_gpu
 from pipelines.kernels.packing import Packed
-from pipelines.kernels.prefix_attention import Cached, Places, Table, table
+from pipelines.kernels.prefix_attention import Cached, Places, Spans, Table, find_way, table
 from pipelines.kernels.products import Weight, add_linear, gated_linear, linear, quantize
 
 Parameters = dict[str, torch.nn.Parameter]

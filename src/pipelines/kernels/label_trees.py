@@ -13,23 +13,27 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from pipelines.kernels.gpu import carry
+
 Tokens = Sequence[int]
 Node = tuple[int, ...]
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 Integers = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
-Flags = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
 
 @dataclass(frozen=True)
 class Tree:
-    """Codes merged by their beginnings: `nodes[i]` is the beginning that ends in packed token i."""
+    """Codes merged by their beginnings: `nodes[i]` is the beginning that ends in packed token i.
+
+    Each stands before all that begin with it, and these before all others (the tree in preorder).
+    """
 
     nodes: tuple[Node, ...]
 
     @cached_property
     def depth(self) -> int:
         """Tokens of the longest beginning."""
-        return max(map(len, self.nodes), default=0)
+        return int(self.depths.max(initial=0))
 
     @cached_property
     def places(self) -> dict[Node, int]:
@@ -37,18 +41,23 @@ class Tree:
         return {(): -1, **{node: place for place, node in enumerate(self.nodes)}}
 
     @cached_property
-    def ancestors(self) -> Flags:
-        """Who is above whom, itself included; bool of shape (nodes, nodes)."""
-        above = np.zeros((len(self.nodes), len(self.nodes)), dtype=bool)
+    def lasts(self) -> Integers:
+        """Of each node the last one that begins with it, itself if no other does; shape (nodes,)."""
+        lasts = np.arange(len(self.nodes))
         for place, node in enumerate(self.nodes):
-            above[place, [self.places[node[:size]] for size in range(1, len(node) + 1)]] = True
-        return above
+            lasts[[self.places[node[:size]] for size in range(1, len(node))]] = place
+        return lasts
+
+    @cached_property
+    def depths(self) -> Integers:
+        """Tokens of each beginning, shape (nodes,)."""
+        return np.array([len(node) for node in self.nodes], dtype=np.int64)
 
 
 def plant_tree(candidates: Sequence[Tokens]) -> Tree:
     """Merge codes; a code's last token is only predicted, never read, so it is no node."""
     beginnings = {tuple(tokens[:size]) for tokens in candidates for size in range(1, len(tokens))}
-    return Tree(tuple(sorted(beginnings, key=lambda node: (len(node), node))))
+    return Tree(tuple(sorted(beginnings)))
 
 
 @dataclass(frozen=True)
@@ -89,36 +98,36 @@ class ClosedSet:
         lengths = np.array([len(code) for code in self.codes], dtype=np.int64)
         return positions, tokens, np.cumsum(lengths) - lengths
 
-    def pick(self, logits: torch.Tensor) -> torch.Tensor:
-        """Keep of logits what tells the labels apart, where they are.
+    def log_likelihoods(self, picked: Floats) -> Floats:
+        """Sum up each code's tokens, in nats.
 
         Args:
-            logits: shape (texts * (1 + nodes), rows): of a text first the end of its prompt, then the nodes.
+            picked: of `pick_tokens`, shape (texts, tokens of all codes).
 
         Returns:
-            What `log_probabilities` takes: the rows as they are, or each token of each code against the whole
-            vocabulary, in nats; shape (texts, rows or tokens of all codes), float64.
+            shape (texts, labels).
         """
-        return logits.double() if self.rows is not None else self.pick_tokens(logits)
+        return np.asarray(np.add.reduceat(picked, self.steps[2], axis=1))
 
-    def pick_tokens(self, logits: torch.Tensor) -> torch.Tensor:
-        """Keep each token of each code against the whole vocabulary, whatever `rows` says; see `pick`."""
-        logits = logits.view(-1, len(self.tree.nodes) + 1, logits.shape[-1])
-        positions, tokens = (torch.from_numpy(part).to(logits.device) for part in self.steps[:2])
-        whole = torch.logsumexp(logits.float(), dim=-1).double()
-        return logits[:, positions, tokens].double() - whole[:, positions]
 
-    def log_probabilities(self, picked: torch.Tensor) -> Floats:
-        """Turn what was picked into the distribution over labels, in nats.
+def pick_tokens(logits: torch.Tensor, sets: Sequence[ClosedSet]) -> torch.Tensor:
+    """Keep, of the logits of a pass, each token of each text's codes against the whole vocabulary, where they are.
 
-        Returns:
-            float64 array of shape (texts, labels); each row's exponentials add up to 1.
-        """
-        if self.rows is not None:
-            return np.asarray(torch.log_softmax(picked.cpu(), dim=-1).numpy())
-        summed = self.log_likelihoods(picked)
-        return np.asarray(summed - np.logaddexp.reduce(summed, axis=1, keepdims=True))
+    Args:
+        logits: shape (texts + nodes of all texts, vocabulary): of a text first the end of its prompt, then the nodes.
+        sets: the closed set of each text.
 
-    def log_likelihoods(self, picked: torch.Tensor) -> Floats:
-        """Sum up each code's tokens, of `pick_tokens`, in nats: float64 array of shape (texts, labels)."""
-        return np.asarray(np.add.reduceat(picked.cpu().numpy(), self.steps[2], axis=1))
+    Returns:
+        In nats, float64, shape (tokens of all codes of all texts,).
+    """
+    firsts = np.cumsum([0, *(1 + len(own.tree.nodes) for own in sets)])
+    read = np.concatenate([first + own.steps[0] for first, own in zip(firsts[:-1], sets, strict=True)])
+    tokens = np.concatenate([own.steps[1] for own in sets])
+    rows, columns = (carry(torch.from_numpy(part), logits.device) for part in (read, tokens))
+    whole = torch.logsumexp(logits.float(), dim=-1)
+    return logits[rows, columns].double() - whole[rows].double()
+
+
+def to_log_probabilities(logs: Floats) -> Floats:
+    """Share probability out among labels: of shape (texts, labels), in nats; each row's exponentials add up to 1."""
+    return np.asarray(logs - np.logaddexp.reduce(logs, axis=1, keepdims=True))

@@ -8,8 +8,10 @@ from itertools import chain
 import numpy as np
 import torch
 
-from pipelines.kernels.label_trees import Flags, Integers, Tokens, Tree
+from pipelines.kernels.gpu import carry
+from pipelines.kernels.label_trees import Integers, Tokens, Tree
 
+Flags = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 Masks = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
 
@@ -35,27 +37,20 @@ class Rows:
     Attributes:
         sizes: tokens of each text with its tree.
         ends: tokens of each text alone.
-        trees: of each text the codes' beginnings, read behind it.
+        firsts: of each token the place of its text's first one, shape (packed,).
+        lasts: of each token the place of the last one that sees it: a text is seen to the end of its tree, a node of
+            the tree by what begins with it; shape (packed,).
     """
 
     sizes: Integers
     ends: Integers
-    trees: Sequence[Tree]
+    firsts: Integers
+    lasts: Integers
 
-    @cached_property
-    def firsts(self) -> Integers:
+    @property
+    def begins(self) -> Integers:
         """The place of each text's first token."""
         return np.asarray(np.cumsum(self.sizes) - self.sizes)
-
-    @cached_property
-    def branching(self) -> bool:
-        """Whether any text has a tree behind it, so that not all that stands before a token is seen by it."""
-        return any(tree.nodes for tree in self.trees)
-
-    @cached_property
-    def widest(self) -> int:
-        """Tokens of the longest text."""
-        return int(self.sizes.max())
 
 
 @dataclass(frozen=True)
@@ -67,7 +62,6 @@ class Packed:
         positions: each token's place in its own prompt, the head's length included.
         read: the places of the readers, text by text, shape (texts + nodes of all texts,): the end of each prompt, then
             the nodes of its tree. Only their output is wanted.
-        bounds: where each text begins, and the end of the last; int32, shape (texts + 1,).
         rows: how the texts lie.
         dtype: of the masks.
     """
@@ -75,34 +69,42 @@ class Packed:
     tokens: torch.Tensor
     positions: torch.Tensor
     read: torch.Tensor
-    bounds: torch.Tensor
     rows: Rows
     dtype: torch.dtype = torch.float32
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Packed":
         """Bring it to a device, without waiting for what that is doing; masks will be in the model's type."""
-        tokens, positions = carry(self.tokens, device), carry(self.positions, device)
-        return Packed(tokens, positions, carry(self.read, device), carry(self.bounds, device), self.rows, dtype)
+        tokens, positions, read = (carry(part, device) for part in (self.tokens, self.positions, self.read))
+        return Packed(tokens, positions, read, self.rows, dtype)
 
     @cached_property
     def everyone(self) -> Asked:
         """All tokens ask."""
         rows = self.rows
-        grid, real = lay_out(rows.firsts, np.zeros_like(rows.sizes), rows.sizes)
+        grid, real = lay_out(rows.begins, np.zeros_like(rows.sizes), rows.sizes)
         return self.ask(grid, real, self.masks)
 
     @cached_property
     def readers(self) -> Asked:
         """Only those ask whose output is read."""
         rows, masks = self.rows, self.masks
-        grid, real = lay_out(rows.firsts, rows.ends - 1, rows.sizes - rows.ends + 1)
+        grid, real = lay_out(rows.begins, rows.ends - 1, rows.sizes - rows.ends + 1)
         text = np.arange(len(masks))[:, None] if len(masks) > 1 else np.zeros((1, 1), dtype=np.int64)
-        return self.ask(grid, real, masks[text, grid - rows.firsts[:, None]])
+        return self.ask(grid, real, masks[text, grid - rows.begins[:, None]])
 
     @cached_property
     def masks(self) -> Masks:
         """Who sees whom; see `see`."""
-        return see(self.rows.ends, self.rows.widest, self.rows.trees)
+        return see(self.rows)
+
+    @cached_property
+    def spans(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """The rows' `firsts` and `lasts`, where the tokens are; int32."""
+        first, last = (
+            carry(torch.from_numpy(part.astype(np.int32)), self.tokens.device)
+            for part in (self.rows.firsts, self.rows.lasts)
+        )
+        return first, last
 
     def ask(self, grid: Integers, real: Flags, bias: Masks) -> Asked:
         """Bring a grid to where the tokens are."""
@@ -131,26 +133,23 @@ def pack(texts: Sequence[Tokens], trees: Sequence[Tree], start: int) -> Packed:
     """
     parts = [(text, tuple(node[-1] for node in tree.nodes)) for text, tree in zip(texts, trees, strict=True)]
     ends, behind = (np.array([len(part[which]) for part in parts], dtype=np.int64) for which in (0, 1))
-    rows = Rows(ends + behind, ends, trees)
-    tokens = np.fromiter(chain.from_iterable(chain.from_iterable(parts)), dtype=np.int64, count=int(rows.sizes.sum()))
-    places = np.arange(len(tokens)) - np.repeat(rows.firsts, rows.sizes) + start
+    sizes = ends + behind
+    begins = np.cumsum(sizes) - sizes
+    firsts, lasts = np.repeat(begins, sizes), np.repeat(begins + sizes - 1, sizes)
+    tokens = np.fromiter(chain.from_iterable(chain.from_iterable(parts)), dtype=np.int64, count=len(firsts))
+    positions = np.arange(len(tokens)) - firsts + start
     for text in np.flatnonzero(behind).tolist():
-        first = rows.firsts[text] + ends[text]
-        places[first : first + behind[text]] = [start + ends[text] - 1 + len(node) for node in trees[text].nodes]
-    read = np.repeat(rows.firsts + ends - 1 - (np.cumsum(behind + 1) - behind - 1), behind + 1)
-    bounds = np.append(rows.firsts, len(tokens)).astype(np.int32)
+        first, tree = begins[text] + ends[text], trees[text]
+        positions[first : first + behind[text]] = start + ends[text] - 1 + tree.depths
+        lasts[first : first + behind[text]] = first + tree.lasts
+    # What is read of a text are its last places: the text's own last, then the tree's.
+    read = np.flatnonzero(np.arange(len(tokens)) >= np.repeat(begins + ends - 1, sizes))
     return Packed(
         torch.from_numpy(tokens),
-        torch.from_numpy(places),
-        torch.from_numpy(read + np.arange(len(read))),
-        torch.from_numpy(bounds),
-        rows,
+        torch.from_numpy(positions),
+        torch.from_numpy(read),
+        Rows(sizes, ends, firsts, lasts),
     )
-
-
-def carry(part: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """Bring a tensor to a device; to a GPU out of memory that it may read by itself, so that nobody waits."""
-    return part.to(device) if device.type == "cpu" else part.pin_memory().to(device, non_blocking=True)
 
 
 def lay_out(firsts: Integers, skipped: Integers, counts: Integers) -> tuple[Integers, Flags]:
@@ -169,19 +168,15 @@ def lay_out(firsts: Integers, skipped: Integers, counts: Integers) -> tuple[Inte
     return firsts[:, None] + np.where(wanted, skipped[:, None] + columns, 0), wanted
 
 
-def see(ends: Integers, width: int, trees: Sequence[Tree]) -> Masks:
-    """Say who sees whom within a text: everything before it, but of the tree its own ancestors only.
+def see(rows: Rows) -> Masks:
+    """Say who sees whom within a text: everything before it, but of the tree what it begins with only.
 
     Padding stands behind a text, so it is seen by nobody that counts; without trees one mask serves all texts.
-
-    Args:
-        ends: where each text ends and its tree begins.
-        width: tokens of the longest row.
-        trees: the codes' beginnings.
     """
-    causal = np.tril(np.ones((1, width, width), dtype=bool))
-    if any(tree.nodes for tree in trees):
-        causal = np.repeat(causal, len(ends), axis=0)
-        for row, (end, tree) in enumerate(zip(ends, trees, strict=True)):
-            causal[row, end : end + len(tree.nodes), end : end + len(tree.nodes)] = tree.ancestors
-    return np.where(causal, np.float32(0), np.float32(-np.inf))
+    column = np.arange(rows.sizes.max())
+    seen = (column[:, None] >= column)[None]
+    if (rows.sizes > rows.ends).any():
+        grid, real = lay_out(rows.begins, np.zeros_like(rows.sizes), rows.sizes)
+        lasts = np.where(real, rows.lasts[grid], -1) - rows.begins[:, None]
+        seen = seen & (column[:, None] <= lasts[:, None, :])
+    return np.where(seen, np.float32(0), np.float32(-np.inf))

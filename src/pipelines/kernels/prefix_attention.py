@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import torch
 
-from pipelines.kernels.packing import Asked
+from pipelines.kernels.gpu import kernels_of, ours_run_on
+from pipelines.kernels.packing import Asked, Packed
 
 Cached = tuple[torch.Tensor, torch.Tensor]
 """Keys and values of a head in one layer, each of shape (key heads, head tokens, dimensions)."""
@@ -78,6 +79,46 @@ class Places:
         share = torch.sigmoid(far_sum - near_sum.view(far_sum.shape)).to(near.dtype)
         mixed = torch.lerp(near, far, share).view(-1, far.shape[-1])
         return mixed.index_select(0, self.answers).view(-1, queries.heads * far.shape[-1])
+
+
+@dataclass(frozen=True)
+class Spans:
+    """On a GPU with our own kernel: which tokens ask, and which part of the row each of them sees.
+
+    Attributes:
+        asking: the places of the tokens that ask; int32.
+        firsts: of each token of the row the place of its text's first one; int32.
+        lasts: of each the place of the last one that sees it; int32.
+    """
+
+    asking: torch.Tensor
+    firsts: torch.Tensor
+    lasts: torch.Tensor
+
+    def attend(self, queries: Table, keys: Table, values: Table, head: Cached, scale: float) -> torch.Tensor:
+        """Let every asking token look at the head and at its own text; see `Places.attend`."""
+        parts = (part.by_token() for part in (queries, keys, values))
+        places = self.asking, self.firsts, self.lasts
+        made: torch.Tensor = kernels_of("gpu_attention").attend(*parts, head, places, scale)
+        return made.flatten(1)
+
+
+def find_way(queries: Table, keys: Table, values: Table, packed: Packed, last: bool) -> Spans | Places:
+    """Work out how the tokens of a pass look around, for all its layers.
+
+    Args:
+        queries: vectors of the first layer that is to do so.
+        keys: likewise.
+        values: likewise.
+        packed: the pass.
+        last: whether only those tokens ask whose output is read.
+    """
+    vectors = queries.vectors
+    alike = vectors.shape[-1] == values.vectors.shape[-1] and keys.stride == values.stride
+    if ours_run_on(vectors) and alike and vectors.dtype in (torch.bfloat16, torch.float16):
+        everyone = torch.arange(len(packed.tokens), device=vectors.device)
+        return Spans((packed.read if last else everyone).int(), *packed.spans)
+    return find_places(queries, keys, values, packed.readers if last else packed.everyone, packed.everyone.grid)
 
 
 def find_places(queries: Table, keys: Table, values: Table, asked: Asked, grid: torch.Tensor) -> Places:

@@ -15,7 +15,7 @@ import torch
 from torch.nn import functional
 
 from pipelines.kernels.compiling import compiled
-from pipelines.kernels.gpu_fusion import fused_on_gpu
+from pipelines.kernels.gpu import fused_on_gpu
 
 Floats = npt.NDArray[np.float32]
 Bits = npt.NDArray[np.int32]

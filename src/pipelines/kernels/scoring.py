@@ -17,10 +17,10 @@ import numpy as np
 import torch
 
 from pipelines.errors import TextTooLongError
-from pipelines.kernels.label_trees import ClosedSet, Floats, Integers, Tokens, Tree
+from pipelines.kernels.label_trees import ClosedSet, Floats, Integers, Tokens, Tree, pick_tokens, to_log_probabilities
 from pipelines.kernels.packing import Packed, pack, take_batch
 
-CPU_BUDGET, GPU_BUDGET = 768, 16_384
+CPU_BUDGET, GPU_BUDGET = 768, 32_768
 """Tokens of a pass. On a CPU more of them fall out of its caches, fewer waste its matrix product."""
 
 
@@ -125,13 +125,15 @@ def score_texts(reader: Reader, asked: ReadPrompt, texts: Sequence[Tokens], budg
 
     def score(places: Integers) -> None:
         packed = pack([whole[place] for place in places], [labels.tree] * len(places), asked.head.length)
-        told.append((places, labels.pick(read(reader, asked.head, packed, rows))))
+        logits = read(reader, asked.head, packed, rows)
+        told.append((places, logits.double() if rows is not None else pick_tokens(logits, [labels] * len(places))))
 
     take_batches(reader, [len(text) + len(labels.tree.nodes) for text in whole], score, budget)
     # Only now: who asks a GPU for an answer waits for it, and lays out no further pass meanwhile.
     logs = np.empty((len(texts), len(labels.codes)))
     for places, picked in told:
-        logs[places] = labels.log_probabilities(picked)
+        answers = picked.cpu().numpy().reshape(len(places), -1)
+        logs[places] = to_log_probabilities(answers if rows is not None else labels.log_likelihoods(answers))
     return logs
 
 
@@ -159,18 +161,22 @@ def score_answers(
     if not all(texts):
         raise ValueError("A text without a token came; one at least must stand between the head and the answers.")
     measure(reader, head, [(len(text), own.tree) for text, own in zip(texts, answers, strict=True)], 0)
-    told: dict[int, torch.Tensor] = {}
+    told: list[tuple[Integers, torch.Tensor]] = []
 
     def score(places: Integers) -> None:
         sets = [answers[place] for place in places]
         packed = pack([texts[place] for place in places], [own.tree for own in sets], head.length)
-        parts = torch.split(read(reader, head, packed, None), [1 + len(own.tree.nodes) for own in sets])
-        for place, own, logits in zip(places, sets, parts, strict=True):
-            told[int(place)] = own.pick_tokens(logits)
+        told.append((places, pick_tokens(read(reader, head, packed, None), sets)))
 
     lengths = [len(text) + len(own.tree.nodes) for text, own in zip(texts, answers, strict=True)]
     take_batches(reader, lengths, score, budget)
-    return [own.log_likelihoods(told[place])[0] for place, own in enumerate(answers)]
+    likelihoods: dict[int, Floats] = {}
+    for places, picked in told:
+        sizes = [len(answers[place].steps[1]) for place in places]
+        parts = np.split(picked.cpu().numpy(), np.cumsum(sizes)[:-1])
+        for place, part in zip(places.tolist(), parts, strict=True):
+            likelihoods[place] = answers[place].log_likelihoods(part[None])[0]
+    return [likelihoods[place] for place in range(len(texts))]
 
 
 def take_batches(reader: Reader, lengths: Sequence[int], score: Callable[[Integers], None], budget: int | None) -> None:

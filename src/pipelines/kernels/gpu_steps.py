@@ -1,8 +1,8 @@
 """What lies between the products of a language model, each as one kernel of a GPU: numbers come and go once.
 
 Written in Triton, computed in fp32, stored in the type of what comes in. The plain forms, and what the arguments mean,
-stand where they are used, under the same names: `fused_llama.normalise` and `rotate`, `products.open_gate`,
-`flash_attention.mix`. Sizes that belong to a model are constants of its kernels; the number of tokens is not.
+stand where they are used, under the same names: `fused_llama.normalise` and `rotate`, `products.open_gate`. Sizes that
+belong to a model are constants of its kernels; the number of tokens is not.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ kernel: Callable[[Callable[..., None]], Any] = triton.jit
 ROWS, COLUMNS = 4, 512
 """The part of its result that a program of `open_gate` writes."""
 TOKENS = 32
-"""Tokens of a program of `rotate` and `mix`."""
+"""Tokens of a program of `rotate`."""
 NUMBERS = 4096
 """Numbers that a program of `normalise` holds, whole rows of them, one at least."""
 
@@ -46,15 +46,6 @@ def open_gate(made: torch.Tensor) -> torch.Tensor:
     half = made.shape[1] // 2
     out = made.new_empty(len(made), half)
     open_gates[(triton.cdiv(len(made), ROWS), triton.cdiv(half, COLUMNS))](made, out, len(made), half, ROWS, COLUMNS)
-    return out
-
-
-def mix(near: torch.Tensor, far: torch.Tensor, near_sum: torch.Tensor, far_sum: torch.Tensor) -> torch.Tensor:
-    """Put two answers together by the logarithms of their normalisers."""
-    tokens, heads, size = near.shape
-    out = torch.empty_like(near)
-    grid = (triton.cdiv(tokens, TOKENS), heads)
-    mix_heads[grid](near, far, near_sum, far_sum, out, tokens, heads, size, triton.next_power_of_2(size), TOKENS)
     return out
 
 
@@ -115,27 +106,3 @@ def open_gates(
     there, gates = (row < rows) & (column < half), made + row * 2 * half + column
     gate, up = tl.load(gates, mask=there).to(tl.float32), tl.load(gates + half, mask=there).to(tl.float32)
     tl.store(out + row * half + column, (gate * tl.sigmoid(gate) * up).to(out.dtype.element_ty), mask=there)
-
-
-@kernel
-def mix_heads(
-    near: tl.tensor,
-    far: tl.tensor,
-    near_sum: tl.tensor,
-    far_sum: tl.tensor,
-    out: tl.tensor,
-    tokens: tl.tensor,
-    heads: tl.constexpr,
-    size: tl.constexpr,
-    width: tl.constexpr,
-    count: tl.constexpr,
-) -> None:
-    """Mix a head of `count` tokens a program."""
-    token, head = tl.program_id(0) * count + tl.arange(0, count), tl.program_id(1)
-    sums, known = head * tokens + token, token < tokens
-    share = tl.sigmoid(tl.load(far_sum + sums, mask=known) - tl.load(near_sum + sums, mask=known))[:, None]
-    column = tl.arange(0, width)[None, :]
-    places, there = (token[:, None] * heads + head) * size + column, known[:, None] & (column < size)
-    mine = tl.load(near + places, mask=there).to(tl.float32)
-    theirs = tl.load(far + places, mask=there).to(tl.float32)
-    tl.store(out + places, (mine + (theirs - mine) * share).to(out.dtype.element_ty), mask=there)
