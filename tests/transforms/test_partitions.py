@@ -29,6 +29,7 @@ def test_small_partitions_stay_apart(adaptive: SparkSession) -> None:
     rows = adaptive.range(200)
     assert tasks(rows.repartition("id")) == 1, "what would be without a number"
     assert tasks(spread(rows, "id")) == cores
+    assert tasks(spread(rows, "id", tasks=1)) == 1
 
 
 def test_a_micro_batch_is_redacted_on_every_core(adaptive: SparkSession) -> None:

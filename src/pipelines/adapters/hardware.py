@@ -1,7 +1,9 @@
 """Where the models of a worker run and in which numbers they are multiplied."""
 
+import os
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pipelines.labelling_settings import CpuPrecision
@@ -9,6 +11,8 @@ from pipelines.labelling_settings import CpuPrecision
 if TYPE_CHECKING:
     import torch
 
+GPUS = Path("/proc/driver/nvidia/gpus")
+"""Where the driver of NVIDIA's GPUs has a folder for each."""
 Network = TypeVar("Network", bound="torch.nn.Module")
 
 
@@ -24,6 +28,11 @@ class Place:
     dtype: "torch.dtype"
     name: str
     int8: bool = False
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether it is a GPU."""
+        return self.device.startswith("cuda")
 
     def take(self, network: Network) -> Network:
         """Bring a network here, ready to answer, not to learn."""
@@ -45,11 +54,38 @@ def choose_place(precision: CpuPrecision) -> Place:
 
     torch.set_num_threads(1)
     if torch.cuda.is_available():
-        return Place("cuda", torch.bfloat16, "cuda")
+        own = gpu_of_worker(torch.cuda.device_count())
+        # Kernels of our own run on the current one.
+        torch.cuda.set_device(own)
+        return Place(f"cuda:{own}", torch.bfloat16, "cuda")
     if precision == "bf16" or (precision == "auto" and multiplies_bf16()):
         return Place("cpu", torch.bfloat16, "cpu-bf16")
     int8 = precision == "int8" or (precision == "auto" and multiplies_bytes())
     return Place("cpu", torch.float32, "cpu", int8)
+
+
+def gpu_of_worker(count: int) -> int:
+    """Say which of the GPUs it sees is this process's.
+
+    It is the one that Spark dealt to its task; where it deals none, tasks take them by their numbers.
+
+    Args:
+        count: how many there are.
+    """
+    from pyspark import TaskContext
+
+    task = TaskContext.get()
+    dealt = task.resources().get("gpu") if task else None
+    if dealt and dealt.addresses and dealt.addresses[0].isdigit():
+        return int(dealt.addresses[0]) % count
+    return task.partitionId() % count if task else 0
+
+
+def count_gpus() -> int:
+    """Count the GPUs of this machine that this process may use, without loading what computes on them."""
+    there = len([*GPUS.iterdir()]) if GPUS.is_dir() else 0
+    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return there if allowed is None else min(there, sum(name.strip() not in ("", "-1") for name in allowed.split(",")))
 
 
 def multiplies_bf16() -> bool:

@@ -142,8 +142,9 @@ def build_voters(
     settings: LabellingSettings,
     tracking_uri: str,
     served: "ServedModel | None" = None,
+    gpus: int = 0,
 ) -> Voters:
-    """Pin who votes in one micro-batch; models are loaded on the workers, once a process."""
+    """Pin who votes in one micro-batch; models are loaded on the workers, once a process (`gpus`: see `Voters`)."""
     from pipelines.adapters.vote_rows import Task, versions
     from pipelines.adapters.voters import ask_frames, encode_frames, recall_frames, render_prompt
 
@@ -156,4 +157,5 @@ def build_voters(
         ask=partial(ask_frames, task, served) if pinned.slm else None,
         render=partial(render_prompt, task) if pinned.slm else None,
         asked_by={name: value for name, value in asked_by.items() if value is not None},
+        gpus=gpus,
     )

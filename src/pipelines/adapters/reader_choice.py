@@ -42,7 +42,7 @@ def open_reader(network: PreTrainedModel, place: Place | None = None) -> Reader:
     for build in (build_fused, SharedHeadReader, PaddedReader):
         if agrees(build, network, expected):
             reader = build(place.take(network) if place else network)
-            if place and place.device == "cuda" and not answers_nearly(reader, expected):
+            if place and place.on_gpu and not answers_nearly(reader, expected):
                 give_up()
             return rounded(reader, expected) if place and place.int8 else reader
     raise UnsupportedModelError(

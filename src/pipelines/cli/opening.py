@@ -16,6 +16,7 @@ from pipelines.adapters.checkpoints import StreamPlan
 from pipelines.adapters.delta import TableStore
 from pipelines.adapters.file_systems import file_systems
 from pipelines.adapters.redactor import build_redactor
+from pipelines.adapters.session_configuration import is_local
 from pipelines.adapters.spark import open_session, session
 from pipelines.adapters.table_creation import ensure_tables
 from pipelines.adapters.text_annotator import build_annotator
@@ -166,6 +167,7 @@ def voters_of(workspace: Workspace, intents: list[Intent] | None = None) -> Call
     """Give the function that pins every version for one micro-batch; other intents than the workspace's are to try."""
 
     def pin() -> Voters:
+        from pipelines.adapters.hardware import count_gpus
         from pipelines.adapters.models import build_voters
         from pipelines.adapters.registry import pin_versions
         from pipelines.adapters.served_model import open_model
@@ -175,7 +177,8 @@ def voters_of(workspace: Workspace, intents: list[Intent] | None = None) -> Call
         pinned = pin_versions(workspace.tracking_uri, settings.models, is_on, endpoint)
         served = open_model(endpoint, workspace.root) if endpoint.url and is_on else None
         known = intents or workspace.intents
-        return build_voters(pinned, known, settings.labelling, workspace.tracking_uri, served)
+        gpus = count_gpus() if is_local(settings.spark.master) and not served else 0
+        return build_voters(pinned, known, settings.labelling, workspace.tracking_uri, served, gpus)
 
     return pin
 

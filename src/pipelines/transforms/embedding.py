@@ -46,7 +46,8 @@ def new_vectors(texts: DataFrame, known: DataFrame, voters: Voters) -> DataFrame
 
 def encoded(texts: DataFrame, voters: Voters) -> DataFrame:
     """Let the encoder read texts; gives `ENCODED`'s columns."""
-    return map_frames(spread(texts.select("text_hash", "voter_text"), "text_hash"), voters.encode, ENCODED)
+    unread = texts.select("text_hash", "voter_text")
+    return map_frames(spread(unread, "text_hash", tasks=voters.gpus), voters.encode, ENCODED)
 
 
 def without_vector(texts: DataFrame) -> DataFrame:
