@@ -100,7 +100,7 @@ class Labelling:
         """Label everything and commit the votes; gives the seconds."""
         begin = perf_counter()
         shown = self.texts.selectExpr("text_hash", "voter_text", "array(1.0f) AS vector", "0.0D AS latency_ms")
-        asked = spread(shown, "text_hash", tasks_a_core=QUESTIONS_A_CORE)
+        asked = spread(shown, tasks_a_core=QUESTIONS_A_CORE)
         votes = map_frames(asked, self.voters.ask, CAST)
         cast = votes.transform(cast_votes, self.texts, self.nobody, datetime.now(UTC))
         append_once(cast, self.store, tables.LABELS, BatchWrite("labels", 1, self.batch))

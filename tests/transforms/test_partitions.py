@@ -32,6 +32,12 @@ def test_small_partitions_stay_apart(adaptive: SparkSession) -> None:
     assert tasks(spread(rows, "id", tasks=1)) == 1
 
 
+def test_what_costs_much_is_dealt_in_equal_parts(adaptive: SparkSession) -> None:
+    cores = int(str(adaptive.conf.get("spark.sql.shuffle.partitions")))
+    parts = spread(adaptive.range(30 * cores).repartition(1), tasks_a_core=3).groupBy(F.spark_partition_id()).count()
+    assert [row["count"] for row in parts.collect()] == [10] * 3 * cores
+
+
 def test_a_micro_batch_is_redacted_on_every_core(adaptive: SparkSession) -> None:
     cores = int(str(adaptive.conf.get("spark.sql.shuffle.partitions")))
     tickets = raw_tickets(adaptive, *({"record_id": f"r{number}", "raw_text": "hello"} for number in range(60)))

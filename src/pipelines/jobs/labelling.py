@@ -26,7 +26,7 @@ from pipelines.transforms.retries import failed_pairs, lost_votes, records_of, t
 
 SEEN = ("text_hash", "voter_text", "vector", "latency_ms")
 """What voters are shown."""
-QUESTIONS_A_CORE = 4
+QUESTIONS_A_CORE = 2
 """Tasks of the language model."""
 
 
@@ -127,7 +127,7 @@ def vote(seen: DataFrame, voters: Voters, settings: LabellingSettings, past: Dat
     answered = hold_surviving(
         asked,
         "text_hash",
-        lambda rows: map_frames(spread(rows, "text_hash", tasks_a_core=QUESTIONS_A_CORE, tasks=voters.gpus), ask, CAST),
+        lambda rows: map_frames(spread(rows, tasks_a_core=QUESTIONS_A_CORE, tasks=voters.gpus), ask, CAST),
         lambda rows: rows.transform(lost_votes, voters.asked_by),
     )
     return near.unionByName(answered).unionByName(planned.transform(taken_votes, answered))

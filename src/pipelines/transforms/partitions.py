@@ -5,15 +5,19 @@ from pyspark.sql import functions as F
 
 
 def spread(rows: DataFrame, *names: str, tasks_a_core: int = 1, tasks: int = 0) -> DataFrame:
-    """Put as many rows on every core as on the others, by some columns: for what costs milliseconds a row.
+    """Put about as many rows on every core as on the others: for what costs milliseconds a row.
 
-    What costs a tenth of a second a row wants several tasks a core: chance deals some more than others, and who is done
-    first takes the next. Named with a number, or Spark would merge what it takes for small partitions into one, which
-    one core works off. A number of tasks is for what is no core's work.
+    Named with a number, or Spark would merge what it takes for small partitions into one, which one core works off.
+
+    Args:
+        rows: what is dealt.
+        names: columns by whose hash a row is dealt, always to the same task; without any, rows are dealt in turn, for
+            what costs so much that chance must not deal some cores more than others.
+        tasks_a_core: several let whoever is done first take the next, but each task costs some tenths of a second.
+        tasks: how many in all; for what is no core's work.
     """
     partitions = str(rows.sparkSession.conf.get("spark.sql.shuffle.partitions"))
+    # Databricks may leave the number to itself ("auto").
+    cores = int(partitions) if partitions.isdigit() else rows.sparkSession.sparkContext.defaultParallelism
     # By a hash of the columns: rows that a join has laid by the columns themselves would be left there, and merged.
-    place = F.xxhash64(*names)
-    if tasks:
-        return rows.repartition(tasks, place)
-    return rows.repartition(int(partitions) * tasks_a_core, place) if partitions.isdigit() else rows.repartition(place)
+    return rows.repartition(tasks or cores * tasks_a_core, *([F.xxhash64(*names)] if names else []))
