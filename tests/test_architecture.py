@@ -30,7 +30,7 @@ PURE = {
     "transforms",
 }
 TRANSFORM_PACKAGES = {"pyspark", "pandas", "numpy", "pyarrow", "pipelines"}
-KERNEL_PACKAGES = {"numpy", "numba", "pyarrow", "scipy", "torch", "pipelines"}
+KERNEL_PACKAGES = {"numpy", "numba", "pyarrow", "scipy", "torch", "triton", "pipelines"}
 ACTIONS = {
     "collect", "count", "first", "take", "toPandas", "toLocalIterator", "isEmpty", "write", "writeStream", "readStream",
     "read", "cache", "persist", "checkpoint", "current_timestamp", "current_date", "rand", "randn", "uuid", "now",
@@ -203,7 +203,7 @@ def test_every_table_is_written_by_the_one_job_its_contract_names() -> None:
 
 
 def test_the_core_imports_without_torch_presidio_and_their_like() -> None:
-    blocked = ["torch", "transformers", "presidio_analyzer", "spacy", "faker", "safetensors", "gguf"]
+    blocked = ["torch", "triton", "transformers", "presidio_analyzer", "spacy", "faker", "safetensors", "gguf"]
     # Imported only where a model is at work.
     needing = {
         "pipelines.__main__",
@@ -213,6 +213,9 @@ def test_the_core_imports_without_torch_presidio_and_their_like() -> None:
             for name in (
                 "fused_bert",
                 "fused_llama",
+                "gpu",
+                "gpu_attention",
+                "gpu_steps",
                 "label_trees",
                 "packing",
                 "prefix_attention",

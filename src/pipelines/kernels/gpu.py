@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 from functools import wraps
-from importlib import import_module
-from types import ModuleType
 
 import torch
 
@@ -27,11 +25,6 @@ def carry(part: torch.Tensor, device: torch.device) -> torch.Tensor:
     return part.to(device) if device.type == "cpu" else part.pin_memory().to(device, non_blocking=True)
 
 
-def kernels_of(module: str) -> ModuleType:
-    """Find our kernels; only now, since Triton is not installed everywhere."""
-    return import_module(f"pipelines.kernels.{module}")
-
-
 def fused_on_gpu(steps: Steps) -> Steps:
     """Take the kernel of the same name from `gpu_steps` where the tensors lie on a GPU.
 
@@ -45,7 +38,10 @@ def fused_on_gpu(steps: Steps) -> Steps:
     def run(first: torch.Tensor, *others: object) -> torch.Tensor:
         if not ours_run_on(first):
             return steps(first, *others)
-        made: torch.Tensor = getattr(kernels_of("gpu_steps"), steps.__name__)(first, *others)
+        # Only now: Triton is not installed everywhere.
+        from pipelines.kernels import gpu_steps
+
+        made: torch.Tensor = getattr(gpu_steps, steps.__name__)(first, *others)
         return made
 
     return run

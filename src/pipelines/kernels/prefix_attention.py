@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from pipelines.kernels.gpu import kernels_of, ours_run_on
+from pipelines.kernels.gpu import ours_run_on
 from pipelines.kernels.packing import Asked, Packed
 
 Cached = tuple[torch.Tensor, torch.Tensor]
@@ -97,10 +97,11 @@ class Spans:
 
     def attend(self, queries: Table, keys: Table, values: Table, head: Cached, scale: float) -> torch.Tensor:
         """Let every asking token look at the head and at its own text; see `Places.attend`."""
-        parts = (part.by_token() for part in (queries, keys, values))
-        places = self.asking, self.firsts, self.lasts
-        made: torch.Tensor = kernels_of("gpu_attention").attend(*parts, head, places, scale)
-        return made.flatten(1)
+        # Only now: Triton is not installed everywhere.
+        from pipelines.kernels import gpu_attention
+
+        asking, seen, told = (part.by_token() for part in (queries, keys, values))
+        return gpu_attention.attend(asking, seen, told, head, (self.asking, self.firsts, self.lasts), scale).flatten(1)
 
 
 def find_way(queries: Table, keys: Table, values: Table, packed: Packed, last: bool) -> Spans | Places:

@@ -17,7 +17,9 @@ def spread(rows: DataFrame, *names: str, tasks_a_core: int = 1, tasks: int = 0) 
         tasks: how many in all; for what is no core's work.
     """
     partitions = str(rows.sparkSession.conf.get("spark.sql.shuffle.partitions"))
-    # Databricks may leave the number to itself ("auto").
-    cores = int(partitions) if partitions.isdigit() else rows.sparkSession.sparkContext.defaultParallelism
     # By a hash of the columns: rows that a join has laid by the columns themselves would be left there, and merged.
-    return rows.repartition(tasks or cores * tasks_a_core, *([F.xxhash64(*names)] if names else []))
+    place = F.xxhash64(*(names or rows.columns))
+    if not partitions.isdigit() and not tasks:
+        # Databricks may choose the number itself ("auto"), which it does for rows with a place only.
+        return rows.repartition(place)
+    return rows.repartition(tasks or int(partitions) * tasks_a_core, *([place] if names else []))
