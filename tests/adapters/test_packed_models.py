@@ -1,13 +1,16 @@
 """How a model is read is chosen by what it answers, and reading leaves it as it was."""
 
 import copy
+import sys
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from transformers import MambaConfig, MambaForCausalLM, PreTrainedModel
 
+from pipelines import kernels
 from pipelines.adapters import reader_choice
 from pipelines.adapters.hardware import Place
 from pipelines.adapters.models import load_slm
@@ -15,6 +18,7 @@ from pipelines.adapters.packed_models import FusedReader, PaddedReader, SharedHe
 from pipelines.adapters.reader_choice import open_reader
 from pipelines.adapters.registry import pin_versions
 from pipelines.errors import UnsupportedModelError
+from pipelines.kernels import gpu
 from pipelines.kernels.label_trees import ClosedSet
 from pipelines.kernels.scoring import Prompt, Reader, read_prompt, score_texts
 from pipelines.labelling_settings import ModelSettings
@@ -144,3 +148,37 @@ def test_a_model_whose_answers_int8_would_change_stays_in_fp32(monkeypatch: pyte
 
 def test_a_model_that_is_not_read_fused_stays_in_fp32() -> None:
     assert not open_reader(grown(tiny_gpt2), BYTES).int8
+
+
+class AsIfGpu(Place):
+    """A CPU that is taken for a GPU, on which our own kernels are to run."""
+
+    @property
+    def on_gpu(self) -> bool:
+        return True
+
+
+def broken(*args: object) -> torch.Tensor:
+    raise AssertionError("no driver")
+
+
+def wrong(states: torch.Tensor, *others: object) -> torch.Tensor:
+    return torch.zeros_like(states)
+
+
+@pytest.mark.parametrize("steps", [None, SimpleNamespace(normalise=broken), SimpleNamespace(normalise=wrong)])
+def test_kernels_that_are_missing_break_or_answer_wrongly_are_used_no_more(
+    steps: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpu, "given_up", False)
+    monkeypatch.setattr(gpu, "ours_run_on", lambda tensor: tensor.dtype == torch.bfloat16 and not gpu.given_up)
+    monkeypatch.setitem(sys.modules, "pipelines.kernels.gpu_steps", steps)
+    monkeypatch.setattr(kernels, "gpu_steps", steps, raising=False)
+    if steps is None:
+        monkeypatch.delattr(kernels, "gpu_steps")
+    expected = open_reader(grown(tiny_llama))
+    logs = score_texts(expected, read_prompt(expected, PROMPT), TEXTS)
+    reader = open_reader(grown(tiny_llama), AsIfGpu("cpu", torch.bfloat16, "cuda"))
+    assert gpu.given_up
+    assert isinstance(reader, FusedReader)
+    assert abs(np.exp(score_texts(reader, read_prompt(reader, PROMPT), TEXTS)) - np.exp(logs)).max() < 0.15

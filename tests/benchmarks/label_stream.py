@@ -45,7 +45,8 @@ from pipelines.transforms.labelling import Voters
 from pipelines.transforms.payloads import Ticket, parse_ticket
 from tests.benchmarks.flows import lasting_session
 from tests.benchmarks.report import make_parser, ratios, say, write_json
-from tests.benchmarks.scoring import INTENTS, MESSAGE, Task, convert, ctranslate
+from tests.benchmarks.scoring import INTENTS, MESSAGE, convert, ctranslate
+from tests.benchmarks.scoring_plain import Task
 from tests.benchmarks.stream_clusters import Silver, redacted_rows
 
 NEAR, EXACT = 0.3, 0.1

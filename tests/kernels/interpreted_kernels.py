@@ -13,6 +13,7 @@ from pipelines.kernels.label_trees import Tree, plant_tree
 from pipelines.kernels.packing import pack
 from pipelines.kernels.prefix_attention import find_places, table
 
+OTHER = plant_tree([[3, 5], [4, 5, 6]])
 TREE = plant_tree([[20, 21, 1], [20, 22, 1], [23, 1], [20, 21, 24, 1], [1]])
 
 
@@ -34,9 +35,10 @@ def compare_steps(tokens: int, size: int) -> dict[str, float]:
 
 
 def compare_attention(tree: Tree, size: int) -> dict[str, float]:
-    packed = pack([[9] * count for count in (7, 1, 90, 64, 33)], [tree] * 5, 50)
+    packed = pack([[9] * count for count in (7, 1, 90, 64, 33)], [tree, tree, Tree(()), tree, OTHER], 50)
     vectors = torch.randn(len(packed.tokens), 6 + 2 + 2, size)
-    parts = vectors[:, :6], vectors[:, 6:8], vectors[:, 8:]
+    # Values may lie otherwise than keys do.
+    parts = vectors[:, :6], vectors[:, 6:8], vectors[:, 8:].contiguous()
     head = torch.randn(2, 50, size), torch.randn(2, 50, size)
     told = {}
     for name, asking, asked in (
@@ -57,7 +59,7 @@ def main() -> None:
         for tokens, size in ((1, 8), (5, 80), (70, 64))
         for name, far in compare_steps(tokens, size).items()
     }
-    for kind, tree in (("no tree", Tree(())), ("a tree", TREE)):
+    for kind, tree in (("hardly a tree", Tree(())), ("trees", TREE)):
         for size in (8, 64, 80):
             told |= {f"{kind}, {size}: {name}": far for name, far in compare_attention(tree, size).items()}
     print(json.dumps(told))

@@ -1,4 +1,4 @@
-"""Kernels of GPUs say what their plain forms say; where there is no GPU, by Triton's interpreter."""
+"""Kernels of GPUs say what their plain forms say, by Triton's interpreter; `test_gpu` runs them on a GPU."""
 
 import json
 import os

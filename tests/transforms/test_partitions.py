@@ -29,7 +29,7 @@ def test_small_partitions_stay_apart(adaptive: SparkSession) -> None:
     rows = adaptive.range(200)
     assert tasks(rows.repartition("id")) == 1, "what would be without a number"
     assert tasks(spread(rows, "id")) == cores
-    assert tasks(spread(rows, "id", tasks=1)) == 1
+    assert tasks(spread(rows, "id", tasks=3)) == 3
 
 
 def test_what_costs_much_is_dealt_in_equal_parts(adaptive: SparkSession) -> None:

@@ -1,6 +1,5 @@
 """Where the models of a worker run and in which numbers they are multiplied."""
 
-import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
     import torch
 
 GPUS = Path("/proc/driver/nvidia/gpus")
-"""Where the driver of NVIDIA's GPUs has a folder for each."""
+"""The folder that the driver of NVIDIA's GPUs makes."""
 Network = TypeVar("Network", bound="torch.nn.Module")
 
 
@@ -67,7 +66,8 @@ def choose_place(precision: CpuPrecision) -> Place:
 def gpu_of_worker(count: int) -> int:
     """Say which of the GPUs it sees is this process's.
 
-    It is the one that Spark dealt to its task; where it deals none, tasks take them by their numbers.
+    It is the one that Spark dealt to the first task of the process that asks; where it dealt none by a number, tasks
+    take them by their own. Models stay where they are: a later task of this process uses the same.
 
     Args:
         count: how many there are.
@@ -82,10 +82,12 @@ def gpu_of_worker(count: int) -> int:
 
 
 def count_gpus() -> int:
-    """Count the GPUs of this machine that this process may use, without loading what computes on them."""
-    there = len([*GPUS.iterdir()]) if GPUS.is_dir() else 0
-    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return there if allowed is None else min(there, sum(name.strip() not in ("", "-1") for name in allowed.split(",")))
+    """Count the GPUs of this machine that models can run on; torch is loaded only where there is any."""
+    if not GPUS.is_dir():
+        return 0
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
 def multiplies_bf16() -> bool:

@@ -1,5 +1,6 @@
 """How tensors come to a GPU, and whether kernels of our own run there or the plain steps."""
 
+import logging
 from collections.abc import Callable
 from functools import wraps
 
@@ -15,9 +16,10 @@ def ours_run_on(tensor: torch.Tensor) -> bool:
 
 
 def give_up() -> None:
-    """Use no kernel of our own in this process any more."""
+    """Use no kernel of our own in this process any more, and say so in its log."""
     global given_up
     given_up = True
+    logging.getLogger(__name__).warning("Kernels of our own do not fit this GPU or machine; plain steps run instead.")
 
 
 def carry(part: torch.Tensor, device: torch.device) -> torch.Tensor:

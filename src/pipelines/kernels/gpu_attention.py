@@ -33,8 +33,8 @@ def attend(
     Args:
         queries: shape (tokens, heads, dimensions); the tokens' stride may be larger than all heads together.
         keys: likewise, with fewer heads where queries are grouped.
-        values: likewise, with the keys' strides.
-        head: keys and values of the head, each of shape (key heads, head tokens, dimensions).
+        values: likewise, of the keys' shape.
+        head: keys and values of the head, each of shape (key heads, head tokens, dimensions), one token at least.
         places: those of the tokens that ask; of each token its text's first; of each token the last that sees it.
         scale: what the products of queries and keys are multiplied with.
 
@@ -46,8 +46,9 @@ def attend(
     out = queries.new_empty(len(asking), heads, size)
     attend_blocks[(triton.cdiv(len(asking), ASKING), heads)](
         queries, keys, values, *(part.contiguous() for part in head), asking, firsts, lasts, out,
-        len(asking), head[0].shape[1], scale * LOG2_E, queries.stride(0), keys.stride(0), heads // keys.shape[1],
-        heads, size, max(16, triton.next_power_of_2(size)), ASKING, SEEN, num_warps=WARPS, num_stages=STAGES,
+        len(asking), head[0].shape[1], scale * LOG2_E, queries.stride(0), keys.stride(0), values.stride(0),
+        heads // keys.shape[1], heads, size, max(16, triton.next_power_of_2(size)), ASKING, SEEN,
+        num_warps=WARPS, num_stages=STAGES,
     )  # fmt: skip
     return out
 
@@ -57,8 +58,9 @@ def attend_blocks(
     queries: tl.tensor, keys: tl.tensor, values: tl.tensor, kept_keys: tl.tensor, kept_values: tl.tensor,
     asking: tl.tensor, firsts: tl.tensor, lasts: tl.tensor, out: tl.tensor,
     asked: tl.tensor, kept: tl.tensor, scale: tl.tensor,
-    stride: tl.constexpr, key_stride: tl.constexpr, group: tl.constexpr, heads: tl.constexpr,
-    size: tl.constexpr, width: tl.constexpr, count: tl.constexpr, step: tl.constexpr,
+    stride: tl.constexpr, key_stride: tl.constexpr, value_stride: tl.constexpr,
+    group: tl.constexpr, heads: tl.constexpr, size: tl.constexpr,
+    width: tl.constexpr, count: tl.constexpr, step: tl.constexpr,
 ) -> None:  # fmt: skip
     """Answer `count` tokens, going through `step` keys at a time; `width` is `size`, filled up."""
     row, head = tl.program_id(0) * count + tl.arange(0, count), tl.program_id(1)
@@ -81,9 +83,9 @@ def attend_blocks(
     for start in range(tl.min(first), end, step):
         token = start + other
         known = (token < end)[:, None]
-        near = token[:, None] * key_stride + head // group * size + column[None, :]
-        key = tl.load(keys + near, mask=known & real, other=0.0)
-        value = tl.load(values + near, mask=known & real, other=0.0)
+        near = head // group * size + column[None, :]
+        key = tl.load(keys + token[:, None] * key_stride + near, mask=known & real, other=0.0)
+        value = tl.load(values + token[:, None] * value_stride + near, mask=known & real, other=0.0)
         last = tl.load(lasts + token, mask=token < end, other=-1)
         seen = (token[None, :] <= place[:, None]) & (place[:, None] <= last[None, :])
         greatest, total, found = look(query, key, value, seen, scale, greatest, total, found)

@@ -171,7 +171,8 @@ def lay_out(firsts: Integers, skipped: Integers, counts: Integers) -> tuple[Inte
 def see(rows: Rows) -> Masks:
     """Say who sees whom within a text: everything before it, but of the tree what it begins with only.
 
-    Padding stands behind a text, so it is seen by nobody that counts; without trees one mask serves all texts.
+    Padding stands behind a text, so it is seen by nobody that counts, and may see nobody; without trees one mask serves
+    all texts.
     """
     column = np.arange(rows.sizes.max())
     seen = (column[:, None] >= column)[None]

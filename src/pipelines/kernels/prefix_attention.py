@@ -2,7 +2,8 @@
 
 Two parts, each a softmax of its own, are put together by their normalisers, as flash attention does with its blocks
 (Dao et al., 2022); "Hydragen" (Juravsky et al., 2024) and "cascade inference" do the same in decoding. To the head
-all texts' queries go as one matrix; within a text they stand in a grid, one row a text.
+all texts' queries go as one matrix; within a text they stand in a grid, one row a text. On a GPU one kernel does it all
+where the texts lie (`gpu_attention`).
 """
 
 from dataclasses import dataclass
@@ -114,9 +115,9 @@ def find_way(queries: Table, keys: Table, values: Table, packed: Packed, last: b
         packed: the pass.
         last: whether only those tokens ask whose output is read.
     """
-    vectors = queries.vectors
-    alike = vectors.shape[-1] == values.vectors.shape[-1] and keys.stride == values.stride
-    if ours_run_on(vectors) and alike and vectors.dtype in (torch.bfloat16, torch.float16):
+    vectors, kinds = queries.vectors, {part.vectors.dtype for part in (queries, keys, values)}
+    alike = vectors.shape[-1] == values.vectors.shape[-1] and kinds in ({torch.bfloat16}, {torch.float16})
+    if ours_run_on(vectors) and alike:
         everyone = torch.arange(len(packed.tokens), device=vectors.device)
         return Spans((packed.read if last else everyone).int(), *packed.spans)
     return find_places(queries, keys, values, packed.readers if last else packed.everyone, packed.everyone.grid)

@@ -21,7 +21,8 @@ from pipelines.kernels.label_trees import ClosedSet, Floats, Integers, Tokens, T
 from pipelines.kernels.packing import Packed, pack, take_batch
 
 CPU_BUDGET, GPU_BUDGET = 768, 32_768
-"""Tokens of a pass. On a CPU more of them fall out of its caches, fewer waste its matrix product."""
+"""Tokens of a pass. On a CPU more of them fall out of its caches, fewer waste its matrix product; with 135M parameters
+an H200 labels 27 % fewer tickets a second in passes of half the size, and no more in passes of twice the size."""
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,8 @@ class Voters:
         ask: the same for the language model, which is asked about some texts; None where it is off.
         render: writes the prompt that the model would be asked with about a redacted text.
         asked_by: columns of a vote of the language model that say by which versions and settings it was cast.
-        gpus: how many there are on the one machine that does it all: models then run in as many processes; 0 where
-            there are none, or where Spark deals them out to the tasks of a cluster.
+        gpus: how many there are on the one machine that does it all: models then run in as many tasks; 0 where there
+            are none, where Spark deals them out to the tasks of a cluster, and where an endpoint is asked.
     """
 
     encoder: dict[str, str]
