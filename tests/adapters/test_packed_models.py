@@ -19,7 +19,9 @@ from pipelines.adapters.reader_choice import open_reader
 from pipelines.adapters.registry import pin_versions
 from pipelines.errors import UnsupportedModelError
 from pipelines.kernels import gpu
+from pipelines.kernels.fused_llama import normalise, rotate
 from pipelines.kernels.label_trees import ClosedSet
+from pipelines.kernels.products import open_gate
 from pipelines.kernels.scoring import Prompt, Reader, read_prompt, score_texts
 from pipelines.labelling_settings import ModelSettings
 from tests.kernels.networks import grown, tiny_gpt2, tiny_gptj, tiny_granite, tiny_llama, tiny_qwen
@@ -162,11 +164,19 @@ def broken(*args: object) -> torch.Tensor:
     raise AssertionError("no driver")
 
 
-def wrong(states: torch.Tensor, *others: object) -> torch.Tensor:
-    return torch.zeros_like(states)
+def wrong(made: torch.Tensor) -> torch.Tensor:
+    return torch.zeros_like(made.chunk(2, dim=-1)[0])
 
 
-@pytest.mark.parametrize("steps", [None, SimpleNamespace(normalise=broken), SimpleNamespace(normalise=wrong)])
+# The plain steps, under the kernels' names.
+PLAIN = {step.__name__: vars(step)["__wrapped__"] for step in (normalise, rotate, open_gate)}
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [None, SimpleNamespace(**PLAIN | {"open_gate": broken}), SimpleNamespace(**PLAIN | {"open_gate": wrong})],
+    ids=["missing", "broken", "wrong"],
+)
 def test_kernels_that_are_missing_break_or_answer_wrongly_are_used_no_more(
     steps: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,3 +192,17 @@ def test_kernels_that_are_missing_break_or_answer_wrongly_are_used_no_more(
     assert gpu.given_up
     assert isinstance(reader, FusedReader)
     assert abs(np.exp(score_texts(reader, read_prompt(reader, PROMPT), TEXTS)) - np.exp(logs)).max() < 0.15
+
+
+def test_kernels_that_answer_rightly_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu, "given_up", False)
+    monkeypatch.setattr(gpu, "ours_run_on", lambda tensor: tensor.dtype == torch.bfloat16 and not gpu.given_up)
+    steps, used = SimpleNamespace(**PLAIN), []
+    steps.open_gate = lambda made: used.append(len(made)) or PLAIN["open_gate"](made)
+    monkeypatch.setitem(sys.modules, "pipelines.kernels.gpu_steps", steps)
+    monkeypatch.setattr(kernels, "gpu_steps", steps, raising=False)
+    reader = open_reader(grown(tiny_llama), AsIfGpu("cpu", torch.bfloat16, "cuda"))
+    assert not gpu.given_up
+    used.clear()
+    score_texts(reader, read_prompt(reader, PROMPT), TEXTS)
+    assert used
