@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 
+import pandas as pd
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from pipelines.transforms.embedding import encoded
 from pipelines.transforms.partitions import spread
 from pipelines.transforms.redaction import leave_texts, redact
-from tests.builders import raw_tickets
+from tests.builders import raw_tickets, voters
 
 
 @pytest.fixture
@@ -44,3 +46,14 @@ def test_a_micro_batch_is_redacted_on_every_core(adaptive: SparkSession) -> None
     nothing = {name: F.lit(None).cast("string") for name in ("withheld", "kept_record_id")}
     merged = tickets.dropDuplicates(["record_id"]).withColumns(nothing)
     assert tasks(merged.transform(redact, leave_texts)) == cores
+
+
+def test_models_run_in_as_many_tasks_as_there_are_gpus(adaptive: SparkSession) -> None:
+    cores = int(str(adaptive.conf.get("spark.sql.shuffle.partitions")))
+    texts = adaptive.range(60).selectExpr("cast(id AS string) AS text_hash", "'hello' AS voter_text")
+    for gpus, expected in ((0, cores), (3, 3)):
+        assert tasks(encoded(texts, voters(no_votes, gpus=gpus))) == expected
+
+
+def no_votes(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    raise AssertionError("Nobody is to vote.")

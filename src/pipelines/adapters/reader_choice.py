@@ -65,7 +65,7 @@ def answers_nearly(reader: Reader, expected: Floats) -> bool:
     """Say whether a way of reading moves no probability far; a way that breaks does."""
     try:
         given = score_texts(reader, read_prompt(reader, PROBE), PROBE_TEXTS)
-    except Exception:  # Triton has errors of its own, and its driver asserts; whatever it is, this way cannot be gone
+    except Exception:  # Triton has errors of its own, and its driver asserts; whatever it is, this way is not to be had
         return False
     return bool(abs(np.exp(given) - np.exp(expected)).max() <= ROUNDED_APART)
 

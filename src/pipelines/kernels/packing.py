@@ -37,20 +37,25 @@ class Rows:
     Attributes:
         sizes: tokens of each text with its tree.
         ends: tokens of each text alone.
-        firsts: of each token the place of its text's first one, shape (packed,).
+        begins: the place of each text's first token.
         lasts: of each token the place of the last one that sees it: a text is seen to the end of its tree, a node of
             the tree by what begins with it; shape (packed,).
     """
 
     sizes: Integers
     ends: Integers
-    firsts: Integers
+    begins: Integers
     lasts: Integers
 
     @property
-    def begins(self) -> Integers:
-        """The place of each text's first token."""
-        return np.asarray(np.cumsum(self.sizes) - self.sizes)
+    def firsts(self) -> Integers:
+        """Of each token the place of its text's first one, shape (packed,)."""
+        return np.repeat(self.begins, self.sizes)
+
+    @cached_property
+    def grid(self) -> tuple[Integers, Flags]:
+        """The places of all tokens with one row a text, and which cells are no padding; see `lay_out`."""
+        return lay_out(self.begins, np.zeros_like(self.sizes), self.sizes)
 
 
 @dataclass(frozen=True)
@@ -80,9 +85,7 @@ class Packed:
     @cached_property
     def everyone(self) -> Asked:
         """All tokens ask."""
-        rows = self.rows
-        grid, real = lay_out(rows.begins, np.zeros_like(rows.sizes), rows.sizes)
-        return self.ask(grid, real, self.masks)
+        return self.ask(*self.rows.grid, self.masks)
 
     @cached_property
     def readers(self) -> Asked:
@@ -148,7 +151,7 @@ def pack(texts: Sequence[Tokens], trees: Sequence[Tree], start: int) -> Packed:
         torch.from_numpy(tokens),
         torch.from_numpy(positions),
         torch.from_numpy(read),
-        Rows(sizes, ends, firsts, lasts),
+        Rows(sizes, ends, begins, lasts),
     )
 
 
@@ -177,7 +180,7 @@ def see(rows: Rows) -> Masks:
     column = np.arange(rows.sizes.max())
     seen = (column[:, None] >= column)[None]
     if (rows.sizes > rows.ends).any():
-        grid, real = lay_out(rows.begins, np.zeros_like(rows.sizes), rows.sizes)
+        grid, real = rows.grid
         lasts = np.where(real, rows.lasts[grid], -1) - rows.begins[:, None]
         seen = seen & (column[:, None] <= lasts[:, None, :])
     return np.where(seen, np.float32(0), np.float32(-np.inf))
